@@ -10,6 +10,7 @@ declare class TextEncoder {
 
 declare class URL {
   constructor(url: string);
+  static canParse(url: string): boolean;
   readonly protocol: string;
   readonly username: string;
   readonly password: string;

@@ -16,14 +16,7 @@ export interface Series {
 
 /** TYPE of a metric family as the page states it; `unknown` where there is no TYPE line. */
 export type FamilyType =
-  | 'counter'
-  | 'gauge'
-  | 'histogram'
-  | 'summary'
-  | 'info'
-  | 'stateset'
-  | 'gaugehistogram'
-  | 'unknown';
+  'counter' | 'gauge' | 'histogram' | 'summary' | 'info' | 'stateset' | 'gaugehistogram' | 'unknown';
 
 /** Kinds of cumulative series. A histogram or summary is one unit: it restarts and is sent as a whole. */
 export type CumulativeKind = 'counter' | 'histogram' | 'summary';

@@ -25,6 +25,8 @@ export type ScrapeFailureCode =
   | 'sample_limit'
   /** The baseline of this page would not fit one DynamoDB item. */
   | 'state_too_large'
+  /** A program error met on this page: only this target is left out. */
+  | 'bug'
   /** The stored baseline could not be read: a newer format or damaged bytes. Never overwritten. */
   | 'state_unreadable'
   /** The store did not answer for this target: it is skipped, nothing is guessed. */

@@ -1,0 +1,73 @@
+/** What is known of a target between two runs: the content of its state item, and what it still owes. */
+import { type SeriesState, isPending, settleSeries } from './series-state.ts';
+
+export interface Baseline {
+  /** Tick of the last committed successful scrape. */
+  readonly tickMs: number;
+  /** When that page was made: the response's `Date`, else our clock (D7). */
+  readonly scrapedAtMs: number;
+  /** Process start of that page, and starts seen before it (D8). */
+  readonly startMs?: number;
+  readonly earlierStartsMs: readonly number[];
+  /** The latest `_created` seen: what is created after it is new. */
+  readonly createdMs?: number;
+  /** Hash of how the page was read: a series unknown under another reading may be an old one (D5). */
+  readonly shape: number;
+  /** Gauge samples on that page, for `scrape_series_added`. */
+  readonly gauges: number;
+  /** Families of that page that were not whole, sorted (D5). */
+  readonly notWhole: readonly string[];
+  /** Series were forced out by a bound: an unknown one may be an old one until the next restart (D9). */
+  readonly forgot: boolean;
+  readonly series: ReadonlyMap<string, SeriesState>;
+  /**
+   * Pending increments of series that cannot go on: a histogram's old bounds, a type that changed, a forgotten target.
+   * Oldest first; each is gone once accepted.
+   */
+  readonly draining: readonly SeriesState[];
+}
+
+/**
+ * The series of which a point is due, out of `candidates` and what drains: one point per series and tick, so a series
+ * waits while an older form of it drains.
+ */
+export function duePoints(
+  draining: readonly SeriesState[],
+  candidates: readonly SeriesState[],
+): readonly SeriesState[] {
+  if (draining.length === 0) return candidates;
+  const due = new Map<string, SeriesState>();
+  for (const state of [...draining, ...candidates]) {
+    if (!due.has(state.series.key)) due.set(state.series.key, state);
+  }
+  return [...due.values()];
+}
+
+/** What is pending is due whether or not there is a page (D4, D10). */
+export function duePending(baseline: Baseline): readonly SeriesState[] {
+  return duePoints(baseline.draining, [...baseline.series.values()].filter(isPending));
+}
+
+/** Moves `base` for the series whose points were accepted; all others keep what they owe (D4). */
+export function settle(baseline: Baseline, accepted: ReadonlySet<SeriesState>, tickMs: number): Baseline {
+  if (accepted.size === 0) return baseline;
+  const settled = (state: SeriesState): SeriesState =>
+    accepted.has(state) ? settleSeries(state, tickMs) : state;
+  const series = new Map<string, SeriesState>();
+  for (const [key, state] of baseline.series) series.set(key, settled(state));
+  return { ...baseline, series, draining: baseline.draining.map(settled).filter(isPending) };
+}
+
+/** Series with something pending, and the start of the oldest window that is still owed. */
+export function owed(baseline: Baseline): { readonly series: number; readonly sinceMs: number | undefined } {
+  let series = 0;
+  let sinceMs: number | undefined;
+  for (const states of [baseline.series.values(), baseline.draining]) {
+    for (const state of states) {
+      if (!isPending(state)) continue;
+      series++;
+      sinceMs = Math.min(sinceMs ?? state.windowStartMs, state.windowStartMs);
+    }
+  }
+  return { series, sinceMs };
+}

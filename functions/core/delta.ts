@@ -1,0 +1,274 @@
+/**
+ * The heart: a whole page, held against what was known, becomes the next baseline; what is pending in it is what
+ * Dynatrace has yet to accept. The rules D1 to D11 are written out in docs/guarantees.md; each is named where it acts.
+ */
+import { type Baseline, duePoints } from './baseline.ts';
+import { type CumulativeReading, EVERY_FAMILY, type Families } from './families.ts';
+import type { InitialValue } from './model.ts';
+import type { DropReason } from './outcome.ts';
+import {
+  type SeriesState,
+  firstState,
+  grow,
+  increase,
+  isPending,
+  isSum,
+  rebase,
+  restart,
+  zeros,
+} from './series-state.ts';
+
+/** What surrounds a page: facts of the run and settings of the job. */
+export interface ScrapeFacts {
+  readonly tickMs: number;
+  /** The response's `Date`, else our clock. */
+  readonly scrapedAtMs: number;
+  /** Hash of how the page was read (D5). */
+  readonly shape: number;
+  /** Samples on the page. */
+  readonly samples: number;
+  readonly intervalMs: number;
+  /** 0: never stale. */
+  readonly maxStalenessMs: number;
+  readonly initialValue: InitialValue;
+}
+
+export interface Observation {
+  readonly baseline: Baseline;
+  /** Series of which a point is due in this run, a zero increase included. */
+  readonly due: readonly SeriesState[];
+  readonly drops: ReadonlyMap<DropReason, number>;
+  /** Samples of series that the last page did not have: `scrape_series_added`. */
+  readonly seriesAdded: number;
+}
+
+/** D6: how old a process may be at first sight for its counts to be ours. */
+export const INITIAL_MAX_AGE_MS = 3_600_000;
+/** D7, D8: a start that moves by no more than this is jitter of the same process. */
+export const START_JITTER_MS = 5_000;
+/** D7: how much earlier than the last scrape a new process may claim to have started: clock skew and rounding. */
+export const START_SKEW_MS = 30_000;
+/** D8: starts remembered; with more replicas than this behind one address, most still show as moving backwards. */
+export const MAX_EARLIER_STARTS = 8;
+/** D7: a fall by less than this part of the value is rounding by the page's writer. */
+export const FALL_TOLERANCE = 1e-9;
+/** D9: series kept per target, unseen ones included; beyond it the longest unseen are forgotten. */
+export const MAX_TRACKED_SERIES = 20_000;
+
+/** Which process made this page, as far as start times tell (D7, D8). */
+type ProcessVerdict = 'new_target' | 'same' | 'restarted' | 'switched' | 'flipped';
+
+interface Step {
+  readonly state: SeriesState;
+  /** Set when this page yields no increase of the series. */
+  readonly drop?: DropReason;
+}
+
+/** Takes in one whole page. */
+export function observe(before: Baseline | undefined, page: Families, facts: ScrapeFacts): Observation {
+  const known = before !== undefined && !isStale(before, facts) ? before : undefined;
+  const process = known === undefined ? 'new_target' : judgeProcess(known, page.startMs);
+  const series = new Map<string, SeriesState>();
+  const draining = [...(before?.draining ?? [])];
+  const candidates: SeriesState[] = [];
+  const drops = new Map<DropReason, number>();
+  let added = 0;
+
+  for (const reading of page.cumulative) {
+    const key = reading.series.key;
+    const state = before?.series.get(key);
+    const continues = state !== undefined && sameShape(state, reading);
+    let step: Step;
+    if (known !== undefined && continues) step = stepKnown(state, reading, process, known, facts);
+    else {
+      added += samplesOf(reading);
+      step = stepUnknown(reading, process, known, state, page, facts);
+      if (continues) step = { ...step, state: inherit(state, step.state) };
+      else if (state !== undefined && isPending(state)) draining.push(state);
+    }
+    series.set(key, step.state);
+    if (step.drop !== undefined) drops.set(step.drop, (drops.get(step.drop) ?? 0) + 1);
+    if (step.drop === undefined || isPending(step.state)) candidates.push(step.state);
+  }
+  for (const [key, state] of before?.series ?? []) {
+    if (series.has(key)) continue;
+    if (known === undefined) {
+      if (isPending(state)) draining.push(state);
+      continue;
+    }
+    const gone = process === 'restarted' && !outlivesProcess(state.series.name);
+    const unseen = gone ? restart(state, zeros(state.last)) : state;
+    series.set(key, unseen);
+    if (isPending(unseen)) candidates.push(unseen);
+  }
+  const forgot = forgetUnseen(series, page.cumulative) || (known?.forgot === true && process !== 'restarted');
+
+  return {
+    baseline: { ...header(known, page, facts), forgot, series, draining },
+    due: duePoints(draining, candidates),
+    drops,
+    seriesAdded: known === undefined ? facts.samples : added + Math.max(0, page.gauges.length - known.gauges),
+  };
+}
+
+/** D9, decided in code: DynamoDB's TTL may clear an item away days late. */
+function isStale(baseline: Baseline, facts: ScrapeFacts): boolean {
+  return facts.maxStalenessMs > 0 && facts.tickMs - baseline.tickMs > facts.maxStalenessMs;
+}
+
+/** D7 and D8. Pages without a start time are judged by their values. */
+function judgeProcess(known: Baseline, startMs: number | undefined): ProcessVerdict {
+  if (startMs === undefined || known.startMs === undefined) return 'same';
+  const near = (otherMs: number): boolean => Math.abs(startMs - otherMs) <= START_JITTER_MS;
+  if (near(known.startMs)) return 'same';
+  if (startMs < known.startMs || known.earlierStartsMs.some(near)) return 'flipped';
+  return startMs > known.scrapedAtMs - START_SKEW_MS ? 'restarted' : 'switched';
+}
+
+function stepKnown(
+  state: SeriesState,
+  reading: CumulativeReading,
+  process: ProcessVerdict,
+  known: Baseline,
+  facts: ScrapeFacts,
+): Step {
+  if (process === 'flipped' || process === 'switched') {
+    const drop = process === 'flipped' ? 'replica_flip' : 'initial';
+    return { state: rebase(state, reading.values, facts.tickMs), drop };
+  }
+  const restarted = process === 'restarted' && !outlivesProcess(state.series.name);
+  if (restarted || isRecreated(known, reading) || fell(state, reading.values)) {
+    return { state: restart(state, reading.values) };
+  }
+  return { state: grow(state, reading.values) };
+}
+
+/** A series that was not known in this form: all of it is increase (from zero), or it is a baseline only. */
+function stepUnknown(
+  reading: CumulativeReading,
+  process: ProcessVerdict,
+  known: Baseline | undefined,
+  other: SeriesState | undefined,
+  page: Families,
+  facts: ScrapeFacts,
+): Step {
+  const { series, kind, bounds, values } = reading;
+  const fromZero =
+    known === undefined
+      ? startsWithTarget(reading, page.startMs, facts)
+      : startsWithSeries(reading, process, known, other, facts);
+  if (fromZero) {
+    const windowStartMs = known?.tickMs ?? facts.tickMs - facts.intervalMs;
+    return { state: firstState(series, kind, bounds, values, zeros(values), windowStartMs) };
+  }
+  const otherBounds = other?.kind === kind && process === 'same';
+  const drop = process === 'flipped' ? 'replica_flip' : otherBounds ? 'bucket_mismatch' : 'initial';
+  return { state: firstState(series, kind, bounds, values, values, facts.tickMs), drop };
+}
+
+/** D6: a pure function of page and tick. */
+function startsWithTarget(
+  reading: CumulativeReading,
+  startMs: number | undefined,
+  { tickMs, maxStalenessMs, initialValue }: ScrapeFacts,
+): boolean {
+  if (initialValue !== 'auto') return initialValue === 'keep';
+  if (outlivesProcess(reading.series.name)) return false;
+  const maxAgeMs = maxStalenessMs > 0 ? Math.min(INITIAL_MAX_AGE_MS, maxStalenessMs) : INITIAL_MAX_AGE_MS;
+  const isRecent = (momentMs: number | undefined): boolean =>
+    momentMs !== undefined && Math.abs(tickMs - momentMs) <= maxAgeMs;
+  return isRecent(startMs) || isRecent(reading.createdMs);
+}
+
+/** D5: a series of a known target counts from zero if the last page would have shown it, had it been there. */
+function startsWithSeries(
+  reading: CumulativeReading,
+  process: ProcessVerdict,
+  known: Baseline,
+  other: SeriesState | undefined,
+  facts: ScrapeFacts,
+): boolean {
+  if (outlivesProcess(reading.series.name)) return false;
+  if (process !== 'same') return process === 'restarted';
+  if (other !== undefined) return isRecreated(known, reading);
+  if (known.forgot || known.shape !== facts.shape) return false;
+  return !known.notWhole.includes(EVERY_FAMILY) && !known.notWhole.includes(reading.family);
+}
+
+/** D7, by `_created`, on the target's own clock: later than any that was seen before. */
+function isRecreated(known: Baseline, reading: CumulativeReading): boolean {
+  return (
+    known.createdMs !== undefined && reading.createdMs !== undefined && reading.createdMs > known.createdMs
+  );
+}
+
+/** D7, by value: a histogram's restart is decided by its buckets, hence its count, never by its sum. */
+function fell(state: SeriesState, values: readonly number[]): boolean {
+  return values.some((value, i) => {
+    const last = state.last[i] as number;
+    return !isSum(state, i) && value < last - FALL_TOLERANCE * last;
+  });
+}
+
+const OUTLIVING = [/^DCGM_/, /^node_/, /^container_/, /energy_consumption/];
+
+/** D7: families whose counts belong to the machine, not to the process that shows them. */
+function outlivesProcess(name: string): boolean {
+  return OUTLIVING.some((pattern) => pattern.test(name));
+}
+
+function sameShape(state: SeriesState, reading: CumulativeReading): boolean {
+  if (state.kind !== reading.kind || state.bounds.length !== reading.bounds.length) return false;
+  return state.bounds.every((bound, i) => bound === reading.bounds[i]);
+}
+
+/** D9: a target that was forgotten and came back begins anew, but what it owed is owed. */
+function inherit(state: SeriesState, next: SeriesState): SeriesState {
+  if (!isPending(state)) return next;
+  return { ...next, carry: increase(state), windowStartMs: state.windowStartMs };
+}
+
+function samplesOf(reading: CumulativeReading): number {
+  if (reading.kind === 'histogram') return reading.values.length + 1;
+  return reading.kind === 'summary' ? 2 : 1;
+}
+
+/** D9: longest unseen first; what is pending is never forced out. */
+function forgetUnseen(series: Map<string, SeriesState>, seen: readonly CumulativeReading[]): boolean {
+  if (series.size <= MAX_TRACKED_SERIES) return false;
+  const onPage = new Set(seen.map((reading) => reading.series.key));
+  const unseen = [...series].filter(([key, state]) => !onPage.has(key) && !isPending(state));
+  unseen.sort(([, a], [, b]) => a.windowStartMs - b.windowStartMs);
+  for (const [key] of unseen.slice(0, series.size - MAX_TRACKED_SERIES)) series.delete(key);
+  return unseen.length > 0;
+}
+
+function header(
+  known: Baseline | undefined,
+  page: Families,
+  facts: ScrapeFacts,
+): Omit<Baseline, 'forgot' | 'series' | 'draining'> {
+  const startMs = page.startMs ?? known?.startMs;
+  let createdMs = known?.createdMs;
+  for (const reading of page.cumulative) {
+    if (reading.createdMs !== undefined)
+      createdMs = Math.max(createdMs ?? reading.createdMs, reading.createdMs);
+  }
+  return {
+    tickMs: facts.tickMs,
+    scrapedAtMs: facts.scrapedAtMs,
+    ...(startMs === undefined ? {} : { startMs }),
+    earlierStartsMs: earlierStarts(known, startMs),
+    ...(createdMs === undefined ? {} : { createdMs }),
+    shape: facts.shape,
+    gauges: page.gauges.length,
+    notWhole: [...page.notWhole].sort(),
+  };
+}
+
+function earlierStarts(known: Baseline | undefined, startMs: number | undefined): readonly number[] {
+  if (known?.startMs === undefined || startMs === undefined) return known?.earlierStartsMs ?? [];
+  if (Math.abs(startMs - known.startMs) <= START_JITTER_MS) return known.earlierStartsMs;
+  const others = known.earlierStartsMs.filter((momentMs) => Math.abs(momentMs - startMs) > START_JITTER_MS);
+  return [...others, known.startMs].slice(-MAX_EARLIER_STARTS);
+}

@@ -1,0 +1,102 @@
+/**
+ * What Dynatrace takes, applied by us first, so that what is stored is what our logs, filters and dashboards say
+ * (docs.dynatrace.com, "About OTLP metrics ingest", limits and naming).
+ */
+import type { Attributes, Labels } from './model.ts';
+
+/** Characters of a metric key. */
+export const MAX_METRIC_KEY_LENGTH = 255;
+export const MIN_METRIC_KEY_LENGTH = 2;
+/** Characters of a dimension's key and value; Dynatrace cuts what is longer. */
+export const MAX_DIMENSION_KEY_LENGTH = 100;
+export const MAX_DIMENSION_VALUE_LENGTH = 255;
+/** Dimensions of one point after resource, scope and point are merged; a point with more is refused. */
+export const MAX_DIMENSIONS = 50;
+/** Of which ours: five of the resource, and name and version of the scope. */
+export const OWN_DIMENSIONS = 7;
+/** Characters of a description, and of a unit. */
+export const MAX_DESCRIPTION_LENGTH = 1023;
+export const MAX_UNIT_LENGTH = 63;
+/** Data points and bytes of one body: what Dynatrace advises, well below the limits of 15,000 and 4 MB. */
+export const MAX_BODY_POINTS = 3_000;
+export const MAX_BODY_BYTES = 3 * 1024 * 1024;
+
+/**
+ * Families that are not sent unless asked for: they would cost more than NIM's own. Their state is kept all the same,
+ * so that asking for them later makes no jump (D11).
+ */
+export function isSentByDefault(name: string): boolean {
+  return !name.startsWith('python_') && !name.startsWith('process_') && !name.endsWith('_created');
+}
+
+/**
+ * Letters, digits, `-`, `_` and `.`, beginning with a letter; every other character becomes `_`, as Dynatrace does it.
+ * Undefined where nothing valid is left, or the key is too long.
+ */
+export function metricKey(name: string): string | undefined {
+  const key = name.replace(/[^A-Za-z0-9_.-]/g, '_').replace(/^[^A-Za-z]+/, '');
+  return key.length < MIN_METRIC_KEY_LENGTH || key.length > MAX_METRIC_KEY_LENGTH ? undefined : key;
+}
+
+/** Lower case letters, digits, `-`, `.`, `_`, beginning with a letter; empty where nothing valid is left. */
+export function dimensionKey(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9_.-]/g, '_')
+    .replace(/^[^a-z]+/, '')
+    .slice(0, MAX_DIMENSION_KEY_LENGTH);
+}
+
+/** Point attributes of a series: its labels, and the target's identity, which wins. Undefined if they are too many. */
+export function pointAttributes(labels: Labels, identity: Attributes): Attributes | undefined {
+  const attributes: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (let i = 0; i < labels.length; i += 2) {
+    const key = dimensionKey(labels[i] as string);
+    if (key !== '' && attributes[key] === undefined) attributes[key] = cut(labels[i + 1] as string);
+  }
+  for (const [key, value] of Object.entries(identity)) attributes[key] = cut(value);
+  const own = OWN_DIMENSIONS - Object.keys(identity).length;
+  return Object.keys(attributes).length + own > MAX_DIMENSIONS ? undefined : attributes;
+}
+
+function cut(value: string): string {
+  if (value.length <= MAX_DIMENSION_VALUE_LENGTH) return value;
+  const last = value.charCodeAt(MAX_DIMENSION_VALUE_LENGTH - 1);
+  const splitsPair = last >= 0xd800 && last <= 0xdbff;
+  return value.slice(0, splitsPair ? MAX_DIMENSION_VALUE_LENGTH - 1 : MAX_DIMENSION_VALUE_LENGTH);
+}
+
+export function description(help: string): string {
+  return help.slice(0, MAX_DESCRIPTION_LENGTH);
+}
+
+const UCUM: ReadonlyMap<string, string> = new Map([
+  ['seconds', 's'],
+  ['milliseconds', 'ms'],
+  ['microseconds', 'us'],
+  ['nanoseconds', 'ns'],
+  ['minutes', 'min'],
+  ['hours', 'h'],
+  ['days', 'd'],
+  ['bytes', 'By'],
+  ['kibibytes', 'KiBy'],
+  ['mebibytes', 'MiBy'],
+  ['gibibytes', 'GiBy'],
+  ['meters', 'm'],
+  ['volts', 'V'],
+  ['amperes', 'A'],
+  ['joules', 'J'],
+  ['watts', 'W'],
+  ['grams', 'g'],
+  ['celsius', 'Cel'],
+  ['hertz', 'Hz'],
+  ['ratio', '1'],
+  ['percent', '%'],
+]);
+
+/** A `# UNIT` word as UCUM, as the Collector writes it; a word that it does not know stays. Not ASCII: no unit. */
+export function unit(word: string): string {
+  const [amount = '', per] = word.split('_per_', 2);
+  const ucum = `${UCUM.get(amount) ?? amount}${per === undefined ? '' : `/${UCUM.get(`${per}s`) ?? per}`}`;
+  return /^[\x21-\x7e]*$/.test(ucum) && ucum.length <= MAX_UNIT_LENGTH ? ucum : '';
+}

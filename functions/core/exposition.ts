@@ -1,0 +1,273 @@
+/**
+ * An exposition page -> samples and metadata, in one pass: text format 0.0.4, text format 1.0.0 (quoted UTF-8 names)
+ * and OpenMetrics 1.0, told apart by content, since servers mislabel them. A malformed line costs that line only: it
+ * is counted, and its family is no longer whole (D5), so that nothing is guessed about series that it may have hidden.
+ *
+ * The loop makes no object and runs no regular expression per line: pages keep their order, so a line usually begins
+ * with the very series text that followed the previous one on the last page, and one comparison recognises it.
+ */
+import type { FamilyType, Series } from './model.ts';
+import { readNumber } from './number-text.ts';
+import { internSeries, type SeriesTable } from './series.ts';
+import { readQuoted, readSeriesText, seriesTextEnd, skipBlanks } from './series-text.ts';
+
+/** What the comment lines say of a metric family. */
+export interface Metadata {
+  type: FamilyType | undefined;
+  help: string;
+  unit: string;
+}
+
+export interface RefusedLine {
+  readonly line: number;
+  readonly cause: string;
+}
+
+/** Lines that were not understood. */
+export interface Refused {
+  count: number;
+  /** The first few, for messages. */
+  readonly examples: RefusedLine[];
+  /** Metric names whose lines they were. */
+  readonly names: Set<string>;
+  /** A line whose family cannot be told, or an end without a line end: no family of this page is whole. */
+  anywhere: boolean;
+}
+
+export interface Page {
+  readonly format: 'text' | 'openmetrics';
+  /** In page order; `values[i]` belongs to `series[i]`. */
+  readonly series: readonly Series[];
+  readonly values: readonly number[];
+  readonly metadata: ReadonlyMap<string, Metadata>;
+  readonly refused: Refused;
+}
+
+export type Exposition =
+  | { readonly code: 'page'; readonly page: Page }
+  | { readonly code: 'not_exposition'; readonly message: string }
+  | { readonly code: 'sample_limit'; readonly message: string };
+
+const NEWLINE = 10;
+const RETURN = 13;
+const HASH = 35;
+const SPACE = 32;
+const TAB = 9;
+const BRACE_OPEN = 123;
+const BRACE_CLOSE = 125;
+const MAX_REFUSED_EXAMPLES = 5;
+
+/** Reads a whole page. More than `sampleLimit` samples fail it, as in Prometheus. */
+export function parseExposition(body: Uint8Array, table: SeriesTable, sampleLimit: number): Exposition {
+  const mistake = binaryMistake(body);
+  if (mistake !== undefined) return { code: 'not_exposition', message: mistake };
+  const text = new TextDecoder('utf-8').decode(body);
+  const page = {
+    format: endsWithEof(text) ? ('openmetrics' as const) : ('text' as const),
+    series: [] as Series[],
+    values: [] as number[],
+    metadata: new Map<string, Metadata>(),
+    refused: { count: 0, examples: [], names: new Set<string>(), anywhere: false } as Refused,
+  };
+  let family = '';
+  let previous = -1;
+  for (let at = 0; at < text.length;) {
+    const code = text.charCodeAt(at);
+    if (code === NEWLINE || code === RETURN || code === SPACE || code === TAB) {
+      at++;
+      continue;
+    }
+    if (code === HASH) {
+      const end = lineEnd(text, at);
+      family = readComment(text.slice(at, end).trimEnd(), page.metadata) ?? family;
+      at = end;
+      continue;
+    }
+    const id = seriesAt(text, at, table, previous);
+    if (typeof id !== 'number') {
+      refuse(page.refused, text, at, [id.name, family], id.cause);
+      at = lineEnd(text, at);
+      continue;
+    }
+    previous = id;
+    const from = skipBlanks(text, at + (table.texts[id] as string).length);
+    const to = tokenEnd(text, from);
+    const value = readNumber(text, from, to);
+    if (value === undefined || !restIsFine(text, to)) {
+      const name = (table.series[id] as Series).name;
+      refuse(
+        page.refused,
+        text,
+        at,
+        [name, family],
+        value === undefined ? 'no number' : 'text after the value',
+      );
+    } else {
+      page.series.push(table.series[id] as Series);
+      page.values.push(value);
+      if (page.values.length > sampleLimit) return tooManySamples(sampleLimit);
+    }
+    at = lineEnd(text, to);
+  }
+  if (page.values.length === 0 && page.refused.count > 0) return notExposition(text, page.refused);
+  if (text.length > 0 && !text.endsWith('\n')) page.refused.anywhere = true;
+  return { code: 'page', page };
+}
+
+/** The position in the table of the series whose text begins at `at`; a malformed text is described instead. */
+function seriesAt(
+  text: string,
+  at: number,
+  table: SeriesTable,
+  previous: number,
+): number | { readonly name: string; readonly cause: string } {
+  const expected = previous < 0 ? undefined : table.next[previous];
+  if (expected !== undefined && expected >= 0) {
+    const known = table.texts[expected] as string;
+    if (text.startsWith(known, at) && endsHere(text, at + known.length)) return expected;
+  }
+  const end = seriesTextEnd(text, at);
+  if (end < 0) return { name: readSeriesText(text.slice(at, lineEnd(text, at))).name, cause: 'no closing }' };
+  const raw = text.slice(at, end);
+  let id = table.idByText.get(raw);
+  if (id === undefined) {
+    const read = readSeriesText(raw);
+    if (read.code === 'malformed') return read;
+    id = table.texts.length;
+    table.idByText.set(raw, id);
+    table.texts.push(raw);
+    table.series.push(internSeries(table, read.name, read.labels));
+    table.next.push(-1);
+  }
+  if (previous >= 0) table.next[previous] = id;
+  return id;
+}
+
+/** Whether a series text that was recognised ends at `end`: a bare name may be longer, or have labels, on this page. */
+function endsHere(text: string, end: number): boolean {
+  if (text.charCodeAt(end - 1) === BRACE_CLOSE) return true;
+  const following = text.charCodeAt(end);
+  if (following !== SPACE && following !== TAB) return false;
+  return text.charCodeAt(skipBlanks(text, end)) !== BRACE_OPEN;
+}
+
+/** Behind the value: nothing, a timestamp (read past; it never moves a point), an OpenMetrics exemplar. */
+function restIsFine(text: string, end: number): boolean {
+  let at = skipBlanks(text, end);
+  if (isLineEnd(text, at)) return true;
+  if (text.charCodeAt(at) !== HASH) {
+    const to = tokenEnd(text, at);
+    if (readNumber(text, at, to) === undefined) return false;
+    at = skipBlanks(text, to);
+  }
+  return isLineEnd(text, at) || text.charCodeAt(at) === HASH;
+}
+
+function isLineEnd(text: string, at: number): boolean {
+  return at >= text.length || text.charCodeAt(at) === NEWLINE || text.charCodeAt(at) === RETURN;
+}
+
+function lineEnd(text: string, at: number): number {
+  const end = text.indexOf('\n', at);
+  return end < 0 ? text.length : end;
+}
+
+function tokenEnd(text: string, start: number): number {
+  let at = start;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === SPACE || code === NEWLINE || code === TAB || code === RETURN) break;
+  }
+  return at;
+}
+
+const FAMILY_TYPES: ReadonlyMap<string, FamilyType> = new Map([
+  ['counter', 'counter'],
+  ['gauge', 'gauge'],
+  ['histogram', 'histogram'],
+  ['summary', 'summary'],
+  ['info', 'info'],
+  ['stateset', 'stateset'],
+  ['gaugehistogram', 'gaugehistogram'],
+  ['untyped', 'unknown'],
+  ['unknown', 'unknown'],
+]);
+
+/** `# TYPE`, `# HELP`, `# UNIT`: the family they speak of; undefined for any other comment. */
+function readComment(line: string, metadata: Map<string, Metadata>): string | undefined {
+  const keywordAt = skipBlanks(line, 1);
+  const keywordTo = tokenEnd(line, keywordAt);
+  const keyword = line.slice(keywordAt, keywordTo);
+  if (keyword !== 'TYPE' && keyword !== 'HELP' && keyword !== 'UNIT') return undefined;
+  const nameAt = skipBlanks(line, keywordTo);
+  const quoted = line.charAt(nameAt) === '"' ? readQuoted(line, nameAt) : undefined;
+  const nameTo = quoted?.end ?? tokenEnd(line, nameAt);
+  const name = quoted?.text ?? line.slice(nameAt, nameTo);
+  if (name === '') return undefined;
+  let family = metadata.get(name);
+  if (family === undefined) {
+    family = { type: undefined, help: '', unit: '' };
+    metadata.set(name, family);
+  }
+  const rest = line.slice(skipBlanks(line, nameTo));
+  if (keyword === 'TYPE') family.type ??= FAMILY_TYPES.get(rest.toLowerCase());
+  else if (keyword === 'HELP') family.help = unescapeHelp(rest);
+  else family.unit = rest;
+  return name;
+}
+
+function unescapeHelp(help: string): string {
+  if (!help.includes('\\')) return help;
+  const quoted = readQuoted(`"${help.replaceAll('\\"', '"').replaceAll('"', '\\"')}"`, 0);
+  return quoted?.text ?? help;
+}
+
+/** The name may have been cut short, so the family that the last comment spoke of is not whole either. */
+function refuse(refused: Refused, text: string, at: number, names: readonly string[], cause: string): void {
+  refused.count++;
+  const readable = names.filter((name) => name !== '');
+  if (readable.length === 0) refused.anywhere = true;
+  for (const name of readable) refused.names.add(name);
+  if (refused.examples.length < MAX_REFUSED_EXAMPLES)
+    refused.examples.push({ line: lineNumber(text, at), cause });
+}
+
+function lineNumber(text: string, at: number): number {
+  let line = 1;
+  for (let end = text.indexOf('\n'); end >= 0 && end < at; end = text.indexOf('\n', end + 1)) line++;
+  return line;
+}
+
+/** OpenMetrics 1.0 ends with `# EOF` (section "Overall Structure"); no other format has to. */
+function endsWithEof(text: string): boolean {
+  const tail = text.slice(-16).trimEnd();
+  return tail.endsWith('# EOF') && (tail.length === 5 || tail.charCodeAt(tail.length - 6) === NEWLINE);
+}
+
+function binaryMistake(body: Uint8Array): string | undefined {
+  if (body[0] === 0x1f && body[1] === 0x8b) {
+    return 'cannot read the page: it is gzip without a Content-Encoding header; let the server name its encoding';
+  }
+  if (!body.subarray(0, 512).includes(0)) return undefined;
+  return 'cannot read the page: the body is binary; ask this address for text/plain, or name the metrics path';
+}
+
+function notExposition(text: string, refused: Refused): Exposition {
+  const first = text.split('\n')[(refused.examples[0]?.line ?? 1) - 1]?.trim() ?? '';
+  let mistake = `line ${refused.examples[0]?.line ?? 1}: ${refused.examples[0]?.cause ?? 'malformed'}`;
+  let remedy = 'is this the address and path of a metrics page?';
+  if (first.startsWith('<')) {
+    mistake = 'it is an HTML page';
+    remedy =
+      'a proxy, a login or a web interface answers here: check port and metrics path (NIM: 8000, /v1/metrics)';
+  } else if (first.startsWith('{') || first.startsWith('[')) {
+    mistake = 'it is a JSON document';
+    remedy = 'another API answers here: check port and metrics path (NIM: 8000, /v1/metrics)';
+  }
+  return { code: 'not_exposition', message: `cannot read the page: ${mistake}; ${remedy}` };
+}
+
+function tooManySamples(limit: number): Exposition {
+  const message = `cannot read the page: more than ${limit} samples; raise sample_limit or drop series at the source`;
+  return { code: 'sample_limit', message };
+}

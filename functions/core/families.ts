@@ -1,0 +1,334 @@
+/**
+ * Samples -> metric families: which sample is a gauge, a counter, or a part of a histogram or summary. The page's own
+ * TYPE decides, never a table of known metrics; a series without TYPE is a gauge, as in the Collector, unless the
+ * baseline remembers it as cumulative (D11: a lost TYPE line changes nothing).
+ */
+import type { CumulativeKind, FamilyType, Series } from './model.ts';
+import type { DropReason } from './outcome.ts';
+import type { Metadata, Page } from './exposition.ts';
+import { type SeriesTable, renameSeries, splitLabel } from './series.ts';
+
+/**
+ * One cumulative series as this page shows it. `values` is `[value]` for a counter, `[sum, count]` for a summary and
+ * `[sum, bucket, bucket, ...]` for a histogram, buckets not cumulative, one more than `bounds`.
+ */
+export interface CumulativeReading {
+  readonly series: Series;
+  readonly kind: CumulativeKind;
+  readonly family: string;
+  readonly bounds: readonly number[];
+  readonly values: readonly number[];
+  /** `_created`, on the target's clock. */
+  createdMs?: number;
+  readonly metadata: Metadata | undefined;
+}
+
+export interface GaugeReading {
+  readonly series: Series;
+  readonly value: number;
+  readonly metadata: Metadata | undefined;
+}
+
+export interface Families {
+  readonly gauges: readonly GaugeReading[];
+  readonly cumulative: readonly CumulativeReading[];
+  /** `process_start_time_seconds`, if exactly one sample of it stands on the page, without labels (D7). */
+  readonly startMs?: number;
+  /** Families with a line or sample that was not understood; `EVERY_FAMILY` if it cannot be told which. */
+  readonly notWhole: ReadonlySet<string>;
+  readonly drops: ReadonlyMap<DropReason, number>;
+}
+
+/** Stands in `notWhole` for all families. No metric name is empty. */
+export const EVERY_FAMILY = '';
+
+type Part = 'gauge' | 'counter' | 'bucket' | 'count' | 'sum' | 'created';
+
+/** What the samples of one name are. */
+interface Role {
+  readonly part: Part;
+  /** Name of the metric family, as TYPE gives it. */
+  readonly family: string;
+  /** The sample's name, with the colons that the Python client loses in OpenMetrics put back. */
+  readonly name: string;
+  readonly kind: CumulativeKind;
+  readonly metadata: Metadata | undefined;
+}
+
+/** A histogram or summary under assembly. */
+interface Assembly {
+  readonly role: Role;
+  readonly series: Series;
+  readonly bounds: number[];
+  readonly counts: number[];
+  count: number | undefined;
+  sum: number | undefined;
+}
+
+interface Sorting {
+  readonly gauges: Map<Series, GaugeReading>;
+  readonly counters: Map<Series, CumulativeReading>;
+  readonly assemblies: Map<Series, Assembly>;
+  readonly created: { readonly series: Series; readonly base: string; readonly createdMs: number }[];
+  readonly notWhole: Set<string>;
+  readonly drops: Map<DropReason, number>;
+}
+
+/** Sorts the samples of a page. `known` names what the baseline remembers as cumulative. */
+export function groupFamilies(
+  page: Page,
+  table: SeriesTable,
+  known: ReadonlyMap<string, CumulativeKind>,
+): Families {
+  const roleOf = createRoles(page, known);
+  const into: Sorting = {
+    gauges: new Map(),
+    counters: new Map(),
+    assemblies: new Map(),
+    created: [],
+    notWhole: new Set(),
+    drops: new Map(),
+  };
+  for (const name of page.refused.names) into.notWhole.add(roleOf(name).family);
+  if (page.refused.anywhere) into.notWhole.add(EVERY_FAMILY);
+  let name = '';
+  let role = roleOf(name);
+  for (let i = 0; i < page.series.length; i++) {
+    const series = page.series[i] as Series;
+    if (series.name !== name) {
+      name = series.name;
+      role = roleOf(name);
+    }
+    sortSample(into, table, role, series, page.values[i] as number);
+  }
+  const cumulative = [...into.counters.values(), ...assemble(into)];
+  attachCreated(cumulative, into.created, table);
+  const startMs = processStart(page);
+  return {
+    gauges: [...into.gauges.values()],
+    cumulative,
+    ...(startMs === undefined ? {} : { startMs }),
+    notWhole: into.notWhole,
+    drops: into.drops,
+  };
+}
+
+function sortSample(into: Sorting, table: SeriesTable, role: Role, given: Series, value: number): void {
+  const series = role.name === given.name ? given : renameSeries(table, given, role.name);
+  switch (role.part) {
+    case 'gauge':
+      if (into.gauges.has(series)) return drop(into, 'duplicate');
+      if (!Number.isFinite(value)) return drop(into, 'nan');
+      into.gauges.set(series, { series, value, metadata: role.metadata });
+      return;
+    case 'counter':
+      if (into.counters.has(series)) return drop(into, 'duplicate');
+      if (!Number.isFinite(value)) return drop(into, 'nan', role.family);
+      if (value < 0) return drop(into, 'negative', role.family);
+      into.counters.set(series, {
+        series,
+        kind: 'counter',
+        family: role.family,
+        bounds: [],
+        values: [value],
+        metadata: role.metadata,
+      });
+      return;
+    case 'bucket': {
+      const split = splitLabel(table, series, role.family, 'le');
+      if (split === undefined) return drop(into, 'invalid_histogram', role.family);
+      const assembly = assemblyOf(into, role, split.series);
+      assembly.bounds.push(split.bound);
+      assembly.counts.push(value);
+      return;
+    }
+    case 'count':
+    case 'sum': {
+      const assembly = assemblyOf(into, role, renameSeries(table, series, role.family));
+      if (assembly[role.part] !== undefined) return drop(into, 'duplicate');
+      assembly[role.part] = value;
+      return;
+    }
+    case 'created':
+      if (Number.isFinite(value)) {
+        into.created.push({ series, base: role.family, createdMs: Math.floor(value * 1000) });
+      }
+      return;
+  }
+}
+
+function drop(into: Sorting, reason: DropReason, family?: string): void {
+  into.drops.set(reason, (into.drops.get(reason) ?? 0) + 1);
+  if (family !== undefined) into.notWhole.add(family);
+}
+
+function assemblyOf(into: Sorting, role: Role, series: Series): Assembly {
+  let assembly = into.assemblies.get(series);
+  if (assembly === undefined) {
+    assembly = { role, series, bounds: [], counts: [], count: undefined, sum: undefined };
+    into.assemblies.set(series, assembly);
+  }
+  return assembly;
+}
+
+/** Histograms and summaries that are whole in themselves; the others are left out of this page, their state unmoved. */
+function assemble(into: Sorting): CumulativeReading[] {
+  const readings: CumulativeReading[] = [];
+  for (const assembly of into.assemblies.values()) {
+    const { role, series } = assembly;
+    const read = role.kind === 'histogram' ? histogramOf(assembly, into) : summaryOf(assembly);
+    if (read === undefined) drop(into, 'invalid_histogram', role.family);
+    else readings.push({ series, kind: role.kind, family: role.family, metadata: role.metadata, ...read });
+  }
+  return readings;
+}
+
+type Distribution = { readonly bounds: readonly number[]; readonly values: readonly number[] };
+
+/**
+ * Bounds rise and are finite, counts are whole and do not fall, a sum is there: what OTLP needs and Dynatrace takes.
+ * The count is `_count`, and the `+Inf` bucket only where there is none, as in the Collector.
+ */
+function histogramOf(assembly: Assembly, into: Sorting): Distribution | undefined {
+  const order = assembly.bounds.map((_, i) => i).sort((a, b) => bound(a) - bound(b));
+  function bound(i: number): number {
+    return assembly.bounds[i] as number;
+  }
+  const bounds: number[] = [];
+  const buckets: number[] = [];
+  let below = 0;
+  let total = assembly.count;
+  for (const i of order) {
+    const cumulative = assembly.counts[i] as number;
+    if (bound(i) === Infinity) {
+      total ??= cumulative;
+      continue;
+    }
+    if (!Number.isFinite(bound(i))) return undefined;
+    if (bounds.at(-1) === bound(i)) {
+      drop(into, 'duplicate');
+      continue;
+    }
+    if (!Number.isSafeInteger(cumulative) || cumulative < below) return undefined;
+    bounds.push(bound(i));
+    buckets.push(cumulative - below);
+    below = cumulative;
+  }
+  if (total === undefined || !Number.isSafeInteger(total) || total < below) return undefined;
+  if (assembly.sum === undefined || !Number.isFinite(assembly.sum)) return undefined;
+  return { bounds, values: [assembly.sum, ...buckets, total - below] };
+}
+
+function summaryOf({ count, sum }: Assembly): Distribution | undefined {
+  if (count === undefined || sum === undefined || !Number.isFinite(sum)) return undefined;
+  return Number.isSafeInteger(count) && count >= 0 ? { bounds: [], values: [sum, count] } : undefined;
+}
+
+/** A counter's `x_created` speaks of `x_total`, or of `x` where the counter has no suffix. */
+function attachCreated(
+  cumulative: readonly CumulativeReading[],
+  created: Sorting['created'],
+  table: SeriesTable,
+): void {
+  if (created.length === 0) return;
+  const bySeries = new Map(cumulative.map((reading) => [reading.series, reading]));
+  for (const { series, base, createdMs } of created) {
+    const reading =
+      bySeries.get(renameSeries(table, series, base)) ??
+      bySeries.get(renameSeries(table, series, `${base}_total`));
+    if (reading !== undefined) reading.createdMs = createdMs;
+  }
+}
+
+function processStart(page: Page): number | undefined {
+  let startMs: number | undefined;
+  for (let i = 0; i < page.series.length; i++) {
+    const series = page.series[i] as Series;
+    if (series.name !== 'process_start_time_seconds') continue;
+    const value = page.values[i] as number;
+    if (startMs !== undefined || series.labels.length > 0 || !(value > 0 && Number.isFinite(value)))
+      return undefined;
+    startMs = Math.round(value * 1000);
+  }
+  return startMs;
+}
+
+const SUFFIXES = ['_bucket', '_count', '_sum', '_total', '_created', '_info', ''] as const;
+
+/** Finds a name's role once per page. */
+function createRoles(page: Page, known: ReadonlyMap<string, CumulativeKind>): (name: string) => Role {
+  const roles = new Map<string, Role>();
+  const colons = page.format === 'openmetrics' ? lostColons(page) : new Map<string, string>();
+  const typeOf = (family: string): FamilyType | undefined =>
+    page.metadata.get(family)?.type ?? known.get(family);
+  return (name) => {
+    let role = roles.get(name);
+    if (role === undefined) {
+      role = findRole(restoreColons(name, colons), page, typeOf);
+      roles.set(name, role);
+    }
+    return role;
+  };
+}
+
+function findRole(name: string, page: Page, typeOf: (family: string) => FamilyType | undefined): Role {
+  const role = (part: Part, family: string, kind: CumulativeKind = 'counter'): Role => ({
+    part,
+    family,
+    name,
+    kind,
+    metadata: page.metadata.get(family),
+  });
+  const base = (suffix: string): string | undefined =>
+    name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : undefined;
+
+  const created = base('_created');
+  if (created !== undefined && (isCumulative(typeOf(created)) || typeOf(`${created}_total`) === 'counter')) {
+    return role('created', created);
+  }
+  const own = typeOf(name);
+  if (own === 'counter') return role('counter', name);
+  if (own === 'histogram') return role('bucket', name, 'histogram');
+  if (own !== undefined) return role('gauge', name);
+  const total = base('_total');
+  if (total !== undefined && typeOf(total) === 'counter') return role('counter', total);
+  for (const [suffix, part] of [
+    ['_bucket', 'bucket'],
+    ['_count', 'count'],
+    ['_sum', 'sum'],
+  ] as const) {
+    const family = base(suffix);
+    const type = family === undefined ? undefined : typeOf(family);
+    if (family === undefined || (type !== 'histogram' && type !== 'summary')) continue;
+    if (type === 'histogram' || part !== 'bucket') return role(part, family, type);
+  }
+  const info = base('_info');
+  return role('gauge', info !== undefined && typeOf(info) === 'info' ? info : name);
+}
+
+function isCumulative(type: FamilyType | undefined): boolean {
+  return type === 'counter' || type === 'histogram' || type === 'summary';
+}
+
+/**
+ * The Python client, asked for OpenMetrics without `escaping=allow-utf-8`, writes `# TYPE vllm:x counter` above
+ * samples named `vllm_x_total` (prometheus/client_python#1177): underscored family name -> the true one.
+ */
+function lostColons(page: Page): Map<string, string> {
+  const colons = new Map<string, string>();
+  for (const family of page.metadata.keys()) {
+    const underscored = family.replaceAll(':', '_');
+    if (underscored !== family && !page.metadata.has(underscored)) colons.set(underscored, family);
+  }
+  return colons;
+}
+
+function restoreColons(name: string, colons: ReadonlyMap<string, string>): string {
+  if (colons.size === 0) return name;
+  for (const suffix of SUFFIXES) {
+    if (!name.endsWith(suffix)) continue;
+    const family = colons.get(name.slice(0, name.length - suffix.length));
+    if (family !== undefined) return family + suffix;
+  }
+  return name;
+}

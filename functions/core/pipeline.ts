@@ -1,0 +1,259 @@
+/**
+ * The story of one run of one shard, top to bottom: claim the tick, load what is known, scrape, take in the pages,
+ * send what is pending, commit what was accepted. Baselines move only after Dynatrace's answer, so a run that fails
+ * anywhere costs time and never an increment. This very file runs in Lambda, on a laptop and in the tests; the
+ * outside world is `Ports`.
+ */
+import { type Baseline, duePending, settle } from './baseline.ts';
+import { encodeBaseline } from './baseline-format.ts';
+import { type Body, bytesOf, halve, packBodies } from './bodies.ts';
+import { observe } from './delta.ts';
+import { parseExposition } from './exposition.ts';
+import { groupFamilies } from './families.ts';
+import { Bug, type DropReason, type ExportOutcome, unreachable } from './outcome.ts';
+import { type Memory, buildPoints, reportGauges, trimMemory } from './points.ts';
+import type { Ports } from './ports.ts';
+import { type ExportReport, type RunReport, addDrops, reportRun } from './report.ts';
+import { resourceOf, shapeOf } from './targets.ts';
+import { type TargetRun, beginRun, itemOf } from './target-run.ts';
+import type { ShardWork } from './work.ts';
+
+/** Scrapes under way at once: 30 targets that hang leave room for the others to pass within seconds. */
+export const MAX_CONCURRENT_SCRAPES = 48;
+/** Commits under way at once: what one client's sockets carry without queueing. */
+export const MAX_CONCURRENT_COMMITS = 25;
+/** Parts of a run's time by whose end scraping and exporting stop, so that what follows has its time too. */
+export const SCRAPE_SHARE = 0.6;
+export const EXPORT_SHARE = 0.85;
+
+type Drops = Map<DropReason, number>;
+
+export async function runShard(work: ShardWork, ports: Ports, memory: Memory): Promise<RunReport> {
+  const { clock, state } = ports;
+  const startedMs = clock.monotonicMs();
+  const scrapeUntilMs = startedMs + (work.deadlineMs - startedMs) * SCRAPE_SHARE;
+  const exportUntilMs = startedMs + (work.deadlineMs - startedMs) * EXPORT_SHARE;
+  const drops: Drops = new Map();
+  trimMemory(memory);
+
+  const claim = await state.claim(work.shard, work.tickMs, work.writer, scrapeUntilMs);
+  if (claim.code !== 'claimed') return reportRun(work, claim, [], drops, [], clock.monotonicMs() - startedMs);
+
+  const items = await state.load(
+    work.targets.map((target) => target.key),
+    scrapeUntilMs,
+  );
+  const runs = work.targets.map((target) => beginRun(target, items.get(target.key), memory));
+
+  await concurrently(runs, MAX_CONCURRENT_SCRAPES, (run) =>
+    scrapeTarget(run, work, ports, memory, scrapeUntilMs, drops),
+  );
+  await writeUncommitted(runs, claim.uncommitted, work, ports);
+  const exports = await exportAll(runs, ports, exportUntilMs, drops);
+  const uncommitted = await commitAll(runs, work, ports);
+
+  await state.end(work.shard, work.tickMs, work.writer, uncommitted, work.deadlineMs);
+  return reportRun(work, { code: 'ended' }, runs, drops, exports, clock.monotonicMs() - startedMs);
+}
+
+/** Scrape, parse, delta, points: all of one target at once, so that no page is kept longer than it takes to read. */
+async function scrapeTarget(
+  run: TargetRun,
+  work: ShardWork,
+  { clock, scrape, state }: Ports,
+  memory: Memory,
+  deadlineMs: number,
+  drops: Drops,
+): Promise<void> {
+  if (run.skipped) return;
+  const startedMs = clock.monotonicMs();
+  const result = await scrape(run.target, deadlineMs);
+  const durationMs = clock.monotonicMs() - startedMs;
+
+  const taken =
+    result.code === 'page'
+      ? takeIn(run, result.body, result.path, result.dateMs ?? clock.wallMs(), work, memory)
+      : result;
+  const page = taken.code === 'taken' && state.fits(encodeBaseline(taken.baseline)) ? taken : undefined;
+  if (page !== undefined) {
+    run.up = true;
+    run.samples = page.samples;
+    run.baseline = page.baseline;
+    addDrops(drops, page.families.drops);
+    addDrops(drops, page.drops);
+  } else if (taken.code === 'taken') {
+    run.error =
+      'state_too_large: cannot keep the baseline: it exceeds one DynamoDB item; scrape fewer series';
+  } else {
+    run.error = `${taken.code}: ${taken.message}`;
+  }
+
+  const report = reportGauges({
+    up: run.up,
+    durationMs,
+    samples: run.samples,
+    samplesPostRelabeling: run.samples,
+    seriesAdded: page?.seriesAdded ?? 0,
+  });
+  const due = page?.due ?? pendingOf(run.baseline);
+  const points = buildPoints(run.target, due, page?.families, report, work.tickMs, memory);
+  run.sendables = points.sendables;
+  for (const series of points.dropped) run.settled.add(series);
+  addDrops(drops, points.drops);
+}
+
+/** A page, held against what is known. A program error that one page brings about must not stop the others. */
+function takeIn(
+  { target, baseline }: TargetRun,
+  body: Uint8Array,
+  path: string,
+  scrapedAtMs: number,
+  work: ShardWork,
+  { table }: Memory,
+) {
+  try {
+    const parsed = parseExposition(body, table, target.sampleLimit);
+    if (parsed.code !== 'page') return parsed;
+    const families = groupFamilies(parsed.page, table, kindsOf(baseline));
+    const samples = parsed.page.values.length;
+    const observation = observe(baseline, families, {
+      tickMs: work.tickMs,
+      scrapedAtMs,
+      shape: shapeOf(path, parsed.page.format),
+      samples,
+      intervalMs: target.intervalMs,
+      maxStalenessMs: work.maxStalenessMs,
+      initialValue: target.initialValue,
+    });
+    return { code: 'taken', families, samples, ...observation } as const;
+  } catch (error) {
+    if (error instanceof Bug) return { code: 'bug', message: error.message } as const;
+    throw error;
+  }
+}
+
+function pendingOf(baseline: Baseline | undefined) {
+  return baseline === undefined ? [] : duePending(baseline);
+}
+
+/** A lost TYPE line changes nothing: what was cumulative stays so (D11). */
+function kindsOf(baseline: Baseline | undefined) {
+  return new Map([...(baseline?.series.values() ?? [])].map(({ series, kind }) => [series.name, kind]));
+}
+
+/**
+ * D2: what Dynatrace accepted while its commit failed goes out once more, but only once: before the deltas of such a
+ * target leave again, its item is written, everything in it pending.
+ */
+async function writeUncommitted(
+  runs: readonly TargetRun[],
+  uncommitted: readonly string[],
+  work: ShardWork,
+  { clock, state }: Ports,
+): Promise<void> {
+  const concerned = runs.filter((run) => uncommitted.includes(run.target.key) && !run.skipped);
+  await concurrently(concerned, MAX_CONCURRENT_COMMITS, async (run) => {
+    const written = await state.commit(itemOf(run, work, clock.wallMs()), work.deadlineMs);
+    if (written.code === 'committed') run.version++;
+    else run.held = true;
+  });
+}
+
+/**
+ * Sends body after body. A body whose outcome is unknown ends the sending, so that one lost answer doubles one body at
+ * most (D2); so does an answer that the next body would get as well. What was not accepted stays pending.
+ */
+async function exportAll(
+  runs: readonly TargetRun[],
+  { clock, export: post }: Ports,
+  deadlineMs: number,
+  drops: Drops,
+): Promise<readonly ExportReport[]> {
+  const queue = [
+    ...packBodies(
+      runs.map((run) => ({
+        owner: run,
+        resource: resourceOf(run.target),
+        sendables: run.held ? run.sendables.filter(({ state }) => state === undefined) : run.sendables,
+      })),
+    ),
+  ];
+  const reports: ExportReport[] = [];
+  for (let body = queue.shift(); body !== undefined; body = queue.shift()) {
+    const startedMs = clock.monotonicMs();
+    const outcome = await post(bytesOf(body), deadlineMs);
+    reports.push({
+      outcome,
+      points: body.points,
+      bytes: body.length,
+      durationMs: clock.monotonicMs() - startedMs,
+    });
+    const halves = outcome.code === 'too_large' ? halve(body) : undefined;
+    if (halves !== undefined) queue.unshift(...halves);
+    else record(body, outcome, drops);
+    if (endsSending(outcome)) for (const unsent of queue.splice(0)) record(unsent, outcome, drops);
+  }
+  return reports;
+}
+
+/** Each series moves by its own body's outcome. Gauges are readings of a moment: they are not sent again. */
+function record({ parts }: Body<TargetRun>, { code }: ExportOutcome, drops: Drops): void {
+  const accepted = code === 'accepted' || code === 'partial';
+  for (const { owner, sendables } of parts) {
+    owner.lastOutcome = code;
+    for (const { state } of sendables) {
+      if (state === undefined && !accepted) addDrops(drops, new Map([['gauge_not_delivered', 1]]));
+      if (state !== undefined && accepted) owner.settled.add(state);
+    }
+  }
+}
+
+function endsSending({ code }: ExportOutcome): boolean {
+  switch (code) {
+    case 'accepted':
+    case 'partial':
+    case 'malformed':
+    case 'too_large':
+      return false;
+    case 'refused':
+    case 'retry':
+    case 'unknown':
+    case 'waiting_for_token':
+    case 'waiting_for_endpoint':
+      return true;
+    default:
+      return unreachable(code);
+  }
+}
+
+/** One conditional write per target. Answers with the targets whose write failed. */
+async function commitAll(
+  runs: readonly TargetRun[],
+  work: ShardWork,
+  { clock, state }: Ports,
+): Promise<readonly string[]> {
+  const uncommitted: string[] = [];
+  await concurrently(runs, MAX_CONCURRENT_COMMITS, async (run) => {
+    if (run.skipped) return;
+    if (run.baseline !== undefined) run.baseline = settle(run.baseline, run.settled, work.tickMs);
+    const written = await state.commit(itemOf(run, work, clock.wallMs()), work.deadlineMs);
+    if (written.code === 'committed') return;
+    uncommitted.push(run.target.key);
+    run.commitError =
+      written.code === 'conflict' ? 'conflict: another run wrote this item' : `failed: ${written.message}`;
+  });
+  return uncommitted.sort();
+}
+
+/** Runs `work` on every item, at most `limit` at once, in order. */
+async function concurrently<T>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+}

@@ -1,0 +1,96 @@
+/** What a run has to say of itself: facts, which an adapter prints and publishes. */
+import { owed } from './baseline.ts';
+import type { DropReason, ExportOutcome } from './outcome.ts';
+import type { TargetRun } from './target-run.ts';
+import type { ShardWork } from './work.ts';
+
+export interface ExportReport {
+  readonly outcome: ExportOutcome;
+  readonly points: number;
+  /** Before gzip. */
+  readonly bytes: number;
+  readonly durationMs: number;
+}
+
+export interface TargetReport {
+  readonly key: string;
+  readonly job: string;
+  readonly instance: string;
+  readonly up: boolean;
+  readonly samples: number;
+  readonly error?: string;
+  readonly commitError?: string;
+  /** Series with something pending after this run, and the start of the oldest window owed. */
+  readonly pending: number;
+  readonly pendingSinceMs?: number;
+}
+
+export interface RunReport {
+  readonly tickMs: number;
+  readonly shard: number;
+  /** `not_newer`: a doubled message, left untouched. `failed`: the shard could not be claimed, nothing was sent. */
+  readonly code: 'ended' | 'not_newer' | 'failed';
+  /** Why the claim failed. */
+  readonly message?: string;
+  readonly targets: readonly TargetReport[];
+  readonly exports: readonly ExportReport[];
+  readonly pointsSent: number;
+  /** Refused by Dynatrace in a partial success: lost for good. */
+  readonly pointsRejected: number;
+  readonly drops: Readonly<Partial<Record<DropReason, number>>>;
+  readonly pending: number;
+  readonly pendingSinceMs?: number;
+  readonly commitsFailed: number;
+  readonly durationMs: number;
+}
+
+export function reportRun(
+  work: ShardWork,
+  end: { readonly code: RunReport['code']; readonly message?: string },
+  runs: readonly TargetRun[],
+  drops: ReadonlyMap<DropReason, number>,
+  exports: readonly ExportReport[],
+  durationMs: number,
+): RunReport {
+  const targets = runs.map(reportTarget);
+  const since = targets.flatMap((target) => target.pendingSinceMs ?? []);
+  const accepted = exports.filter(({ outcome }) => outcome.code === 'accepted' || outcome.code === 'partial');
+  const pointsRejected = exports.reduce(
+    (sum, { outcome }) => sum + (outcome.code === 'partial' ? outcome.rejectedPoints : 0),
+    0,
+  );
+  return {
+    tickMs: work.tickMs,
+    shard: work.shard,
+    code: end.code,
+    ...(end.message === undefined ? {} : { message: end.message }),
+    targets,
+    exports,
+    pointsSent: accepted.reduce((sum, { points }) => sum + points, 0) - pointsRejected,
+    pointsRejected,
+    drops: Object.fromEntries([...drops].sort()),
+    pending: targets.reduce((sum, target) => sum + target.pending, 0),
+    ...(since.length === 0 ? {} : { pendingSinceMs: Math.min(...since) }),
+    commitsFailed: targets.filter((target) => target.commitError !== undefined).length,
+    durationMs,
+  };
+}
+
+function reportTarget({ target, up, samples, error, commitError, baseline }: TargetRun): TargetReport {
+  const { series, sinceMs } = baseline === undefined ? { series: 0, sinceMs: undefined } : owed(baseline);
+  return {
+    key: target.key,
+    job: target.job,
+    instance: target.instance,
+    up,
+    samples,
+    ...(error === undefined ? {} : { error }),
+    ...(commitError === undefined ? {} : { commitError }),
+    pending: series,
+    ...(sinceMs === undefined ? {} : { pendingSinceMs: sinceMs }),
+  };
+}
+
+export function addDrops(into: Map<DropReason, number>, drops: ReadonlyMap<DropReason, number>): void {
+  for (const [reason, count] of drops) if (count > 0) into.set(reason, (into.get(reason) ?? 0) + count);
+}

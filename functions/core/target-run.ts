@@ -1,0 +1,122 @@
+/** One target's way through a run: what was known of it, what became of it, what is written back. */
+import { type Baseline, owed } from './baseline.ts';
+import { decodeBaseline, encodeBaseline } from './baseline-format.ts';
+import type { Target } from './model.ts';
+import { assert, unreachable } from './outcome.ts';
+import type { Memory, Sendable } from './points.ts';
+import type { LoadedItem, TargetItem } from './ports.ts';
+import type { SeriesState } from './series-state.ts';
+import { DEFAULT_PATHS, urlOf } from './targets.ts';
+import type { ShardWork } from './work.ts';
+
+/** An item with something pending outlives its staleness by this: only code gives increments up, never TTL (D4). */
+export const PENDING_GRACE_MS = 7 * 24 * 3_600_000;
+/** Characters of an error kept in the item: what a person needs, without filling a write unit. */
+export const MAX_STORED_ERROR_LENGTH = 200;
+
+/** Filled in stage by stage. */
+export interface TargetRun {
+  readonly target: Target;
+  /** As it was loaded; absent for a new target. */
+  readonly item: TargetItem | undefined;
+  up: boolean;
+  samples: number;
+  /** `<code>: <message>` of what went wrong. */
+  error: string | undefined;
+  /** Left alone in this run: its state was not to be had. */
+  skipped: boolean;
+  /** Its last commit failed and it could not be written since: no delta of it leaves (D2). */
+  held: boolean;
+  baseline: Baseline | undefined;
+  sendables: readonly Sendable[];
+  /** Series of which nothing is owed any more: accepted, or dropped by us. */
+  readonly settled: Set<SeriesState>;
+  /** Of the item as it stands in the store; 0: there is none. */
+  version: number;
+  lastOutcome: string | undefined;
+  /** Why its item was not written at the run's end. */
+  commitError: string | undefined;
+}
+
+/** What is known of a target. An unread or unreadable state is no new target: the target is left alone. */
+export function beginRun(target: Target, loaded: LoadedItem | undefined, memory: Memory): TargetRun {
+  assert(loaded !== undefined, `the store answers for every key, also for ${target.key}`);
+  switch (loaded.code) {
+    case 'absent':
+      return newRun(target, undefined, undefined);
+    case 'unread':
+    case 'unreadable':
+      return newRun(target, undefined, undefined, `state_${loaded.code}: ${loaded.message}`);
+    case 'found': {
+      if (loaded.item.baseline === undefined) return newRun(target, loaded.item, undefined);
+      const decoded = decodeBaseline(loaded.item.baseline, memory.table);
+      return decoded.code === 'baseline'
+        ? newRun(target, loaded.item, decoded.baseline)
+        : newRun(target, loaded.item, undefined, `state_unreadable: ${decoded.message}`);
+    }
+    default:
+      return unreachable(loaded);
+  }
+}
+
+function newRun(
+  target: Target,
+  item: TargetItem | undefined,
+  baseline: Baseline | undefined,
+  error?: string,
+): TargetRun {
+  return {
+    target,
+    item,
+    up: false,
+    samples: 0,
+    error,
+    skipped: error !== undefined,
+    held: false,
+    baseline,
+    sendables: [],
+    settled: new Set(),
+    version: item?.version ?? 0,
+    lastOutcome: undefined,
+    commitError: undefined,
+  };
+}
+
+/** The state item to write, with what a person wants to know of the target. */
+export function itemOf(run: TargetRun, work: ShardWork, nowMs: number): TargetItem {
+  const { target, item, baseline } = run;
+  const sinceMs = baseline === undefined ? undefined : owed(baseline).sinceMs;
+  const exported = run.lastOutcome === 'accepted' || run.lastOutcome === 'partial';
+  return withoutAbsent({
+    key: target.key,
+    job: target.job,
+    instance: target.instance,
+    url: urlOf(target, target.path === '' ? DEFAULT_PATHS[0] : target.path),
+    up: run.up,
+    samples: run.samples,
+    version: run.version + 1,
+    writer: work.writer,
+    lastTickMs: baseline?.tickMs,
+    lastScrapeAtMs: baseline?.scrapedAtMs,
+    lastError: run.error?.slice(0, MAX_STORED_ERROR_LENGTH),
+    lastExportAtMs: exported ? nowMs : item?.lastExportAtMs,
+    lastOutcome: run.lastOutcome ?? item?.lastOutcome,
+    pendingSinceMs: sinceMs,
+    expiresAtMs: expiresAt(baseline?.tickMs ?? work.tickMs, sinceMs !== undefined, work.maxStalenessMs),
+    baseline: baseline === undefined ? undefined : encodeBaseline(baseline),
+  });
+}
+
+/** D9: last seen + max_staleness, and days beyond it while something is pending. */
+function expiresAt(seenMs: number, pending: boolean, maxStalenessMs: number): number | undefined {
+  if (maxStalenessMs === 0) return undefined;
+  return seenMs + maxStalenessMs + (pending ? PENDING_GRACE_MS : 0);
+}
+
+type Partially<T> = { [K in keyof T]: T[K] | undefined };
+
+function withoutAbsent(fields: Partially<Required<TargetItem>>): TargetItem {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as unknown as TargetItem;
+}

@@ -1,0 +1,79 @@
+/** A target: its identity, its defaults, its address on the network. */
+import { hashText } from './hash.ts';
+import type { Attributes, Target } from './model.ts';
+
+/** Prometheus' defaults: `scrape_interval` 1m, `scrape_timeout` 10s. */
+export const DEFAULT_INTERVAL_MS = 60_000;
+export const DEFAULT_TIMEOUT_MS = 10_000;
+/** Samples of one page, some 150 engines. A baseline with something pending on each of them fits its item. */
+export const DEFAULT_SAMPLE_LIMIT = 50_000;
+/** Bytes of one page after gunzip: twice the page of 110 engines. */
+export const DEFAULT_BODY_SIZE_LIMIT_BYTES = 8 * 1024 * 1024;
+
+/** Paths tried in turn where none is configured: NIM since about 1.3, and before. */
+export const DEFAULT_PATHS = ['/v1/metrics', '/metrics'] as const;
+
+/** Raised when a release reads the same page as other series: unknown series then begin with a baseline (D5). */
+const IDENTITY_VERSION = 1;
+
+/** What tells one target from another (D11). */
+export interface TargetIdentity {
+  readonly job: string;
+  readonly instance: string;
+  readonly scheme: 'http' | 'https';
+  readonly address: string;
+  /** As configured, empty if it is not. */
+  readonly path: string;
+  readonly params: readonly (readonly [name: string, value: string])[];
+}
+
+export function createTarget(identity: TargetIdentity, intervalMs: number = DEFAULT_INTERVAL_MS): Target {
+  const { job, instance } = identity;
+  return {
+    ...identity,
+    key: `target/${encodeURIComponent(job)}/${encodeURIComponent(instance)}/${urlOf(identity, identity.path)}`,
+    intervalMs,
+    timeoutMs: DEFAULT_TIMEOUT_MS,
+    sampleLimit: DEFAULT_SAMPLE_LIMIT,
+    bodySizeLimitBytes: DEFAULT_BODY_SIZE_LIMIT_BYTES,
+    initialValue: 'auto',
+  };
+}
+
+/** The URL of a target at `path`. */
+export function urlOf(target: Omit<TargetIdentity, 'job' | 'instance' | 'path'>, path: string): string {
+  const query = target.params.map(
+    ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+  );
+  return `${target.scheme}://${target.address}${path}${query.length === 0 ? '' : `?${query.join('&')}`}`;
+}
+
+/** How a page is read: what changes it may show old series under new names, which must not count from zero (D5). */
+export function shapeOf(path: string, format: string): number {
+  return hashText(JSON.stringify([IDENTITY_VERSION, path, format]));
+}
+
+/** Resource attributes as the Collector's Prometheus receiver sets them. */
+export function resourceOf(target: Target): Attributes {
+  const { host, port } = hostAndPort(target);
+  return {
+    'service.name': target.job,
+    'service.instance.id': target.instance,
+    'server.address': host,
+    'server.port': port,
+    'url.scheme': target.scheme,
+  };
+}
+
+/** Identity on the data point as well: without it, targets merge where Dynatrace keeps few resource attributes. */
+export function identityOf(target: Target): Attributes {
+  return { 'service.name': target.job, 'service.instance.id': target.instance };
+}
+
+function hostAndPort({ address, scheme }: Target): { readonly host: string; readonly port: string } {
+  const colon = address.lastIndexOf(':');
+  const hasPort = colon > address.lastIndexOf(']') && colon >= 0;
+  const host = hasPort ? address.slice(0, colon) : address;
+  const port = hasPort ? address.slice(colon + 1) : scheme === 'https' ? '443' : '80';
+  return { host: host.replace(/^\[|\]$/g, ''), port };
+}

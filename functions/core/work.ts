@@ -1,0 +1,101 @@
+/** From targets to the work of shards: what dispatch puts on the queue and the scrape function takes off it. */
+import type { Target } from './model.ts';
+
+/** One shard's work at one tick: the content of a queue message, and the run's own facts. */
+export interface ShardWork {
+  readonly tickMs: number;
+  readonly shard: number;
+  readonly targets: readonly Target[];
+  /** 0: never stale. */
+  readonly maxStalenessMs: number;
+  /** Unique to this run: tells its own writes from another's. */
+  readonly writer: string;
+  /** On the monotonic clock; nothing is posted or written after it. */
+  readonly deadlineMs: number;
+}
+
+/** What travels in the queue: everything the worker needs but secrets and its own facts. */
+export interface ShardMessage {
+  readonly version: typeof MESSAGE_VERSION;
+  readonly tickMs: number;
+  readonly shards: number;
+  readonly shard: number;
+  readonly targets: readonly Target[];
+}
+
+export const MESSAGE_VERSION = 1;
+/** Targets of one shard: what one run scrapes, sends and commits with time to spare. There is one shard so far. */
+export const MAX_SHARD_TARGETS = 150;
+/** A message older than this is dropped: the ticks behind it carry everything it would have. */
+export const MAX_MESSAGE_AGE_MS = 120_000;
+
+export interface ShardPlan {
+  readonly messages: readonly ShardMessage[];
+  readonly problems: readonly string[];
+}
+
+/** One message for the one shard. Targets past the bound are named, not scraped; which ones does not change by tick. */
+export function planShards(targets: readonly Target[], tickMs: number): ShardPlan {
+  const sorted = [...targets].sort((a, b) => (a.key < b.key ? -1 : 1));
+  const over = sorted.length - MAX_SHARD_TARGETS;
+  const problems =
+    over <= 0
+      ? []
+      : [
+          `cannot scrape ${over} of ${sorted.length} targets: one deployment scrapes up to ${MAX_SHARD_TARGETS}; ` +
+            'remove targets, or deploy a second stack with its own parameter prefix',
+        ];
+  const message = {
+    version: MESSAGE_VERSION,
+    tickMs,
+    shards: 1,
+    shard: 0,
+    targets: sorted.slice(0, MAX_SHARD_TARGETS),
+  };
+  return { messages: [message], problems };
+}
+
+/** The same tick, plan and shard is the same message: the queue drops the second within five minutes. */
+export function deduplicationId({ tickMs, shards, shard }: ShardMessage): string {
+  return `${tickMs}-${shards}-${shard}`;
+}
+
+export type ReadMessage =
+  | { readonly code: 'message'; readonly message: ShardMessage }
+  | { readonly code: 'malformed'; readonly message: string };
+
+/** Reads a message's JSON value. Dispatch and worker are deployed together, but a message may be older than a deploy. */
+export function readMessage(value: unknown): ReadMessage {
+  const message = value as Partial<ShardMessage> | null;
+  if (typeof message !== 'object' || message === null || message.version !== MESSAGE_VERSION) {
+    return malformed(`its version is not ${MESSAGE_VERSION}`);
+  }
+  const { tickMs, shards, shard, targets } = message;
+  if (![tickMs, shards, shard].every((field) => Number.isSafeInteger(field) && (field as number) >= 0)) {
+    return malformed('tick or shard is no whole number');
+  }
+  if (!Array.isArray(targets) || targets.length > MAX_SHARD_TARGETS || !targets.every(isTarget)) {
+    return malformed('its targets are not as dispatch writes them');
+  }
+  return { code: 'message', message: message as ShardMessage };
+}
+
+function isTarget(value: unknown): value is Target {
+  const target = value as Partial<Target> | null;
+  if (typeof target !== 'object' || target === null) return false;
+  const texts = [target.key, target.job, target.instance, target.address, target.path];
+  const numbers = [target.intervalMs, target.timeoutMs, target.sampleLimit, target.bodySizeLimitBytes];
+  return (
+    texts.every((text) => typeof text === 'string') &&
+    numbers.every((number) => typeof number === 'number' && number > 0) &&
+    (target.scheme === 'http' || target.scheme === 'https') &&
+    Array.isArray(target.params)
+  );
+}
+
+function malformed(cause: string): ReadMessage {
+  return {
+    code: 'malformed',
+    message: `cannot read the queue message: ${cause}; the next tick sends a new one`,
+  };
+}
