@@ -45,7 +45,7 @@ export function planShards(targets: readonly Target[], tickMs: number): ShardPla
           `cannot scrape ${over} of ${sorted.length} targets: one deployment scrapes up to ${MAX_SHARD_TARGETS}; ` +
             'remove targets, or deploy a second stack with its own parameter prefix',
         ];
-  const message = {
+  const message: ShardMessage = {
     version: MESSAGE_VERSION,
     tickMs,
     shards: 1,
