@@ -68,7 +68,7 @@ export function reportRun(
     exports,
     pointsSent: accepted.reduce((sum, { points }) => sum + points, 0) - pointsRejected,
     pointsRejected,
-    drops: Object.fromEntries([...drops].sort()),
+    drops: Object.fromEntries([...drops].sort(([a], [b]) => (a < b ? -1 : 1))),
     pending: targets.reduce((sum, target) => sum + target.pending, 0),
     ...(since.length === 0 ? {} : { pendingSinceMs: Math.min(...since) }),
     commitsFailed: targets.filter((target) => target.commitError !== undefined).length,

@@ -1,0 +1,48 @@
+import { createRequire } from 'node:module';
+import dynalite from 'dynalite';
+import { listen } from './loopback.ts';
+
+/** A DynamoDB in this process. */
+export interface EmbeddedDynamodb {
+  /** For the SDK's `endpoint`; any region and credentials do. */
+  readonly endpoint: string;
+  /** Ends open connections, finishes writes and releases the directory. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Starts a DynamoDB on 127.0.0.1; in memory, or in the directory `path`, which one process at a time may use.
+ * Differences from AWS: nothing expires, there are no transactions and no throttling, and a failed condition
+ * does not return the item. Rejects when the directory cannot be used.
+ */
+export async function startEmbeddedDynamodb(
+  options: { readonly path?: string } = {},
+): Promise<EmbeddedDynamodb> {
+  if (options.path !== undefined) await assertUsable(options.path);
+  const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0, ...options });
+  const { port, close } = await listen(server, 0);
+  return { endpoint: `http://127.0.0.1:${port}`, close };
+}
+
+/**
+ * dynalite opens its store late and ends the process when that fails: the same store is opened here first.
+ */
+async function assertUsable(path: string): Promise<void> {
+  const { Level } = createRequire(import.meta.resolve('dynalite'))('level') as LevelModule;
+  const store = new Level(path);
+  try {
+    await store.open();
+    await store.close();
+  } catch (cause) {
+    const reason = ((cause as Error).cause ?? cause) as Error;
+    const remedy = 'end the other process that uses it, or choose another directory';
+    throw new Error(`cannot open the store in ${path}: ${reason.message}; ${remedy}`, { cause });
+  }
+}
+
+interface LevelModule {
+  readonly Level: new (path: string) => {
+    readonly open: () => Promise<void>;
+    readonly close: () => Promise<void>;
+  };
+}

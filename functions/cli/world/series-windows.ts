@@ -1,0 +1,76 @@
+import type { ReceivedPoint } from './ingest-rules.ts';
+
+/** Finds what no single point shows: the same series at the same time, or over a span already counted. */
+export interface SeriesWindows {
+  /** Adds an accepted point; answers with what it breaks. */
+  readonly add: (seriesKey: string, point: ReceivedPoint) => readonly string[];
+  readonly clear: () => void;
+}
+
+interface SeriesMemory {
+  /** Newest last. */
+  readonly times: Set<number>;
+  /** Spans counted so far; spans that touch are one. */
+  spans: readonly Span[];
+}
+
+interface Span {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** Times remembered per series: four hours of minutes, far beyond any retry. */
+export const MAX_TIMES = 240;
+/** Series remembered: more than any test sends, and a bound for a demo that runs for weeks. */
+export const MAX_SERIES = 200_000;
+
+/** Windows of a delta stream must not overlap (OTLP data model, temporality; single-writer principle). */
+export function createSeriesWindows(): SeriesWindows {
+  const memories = new Map<string, SeriesMemory>();
+  return {
+    add: (seriesKey, point) => {
+      const memory = memories.get(seriesKey) ?? { times: new Set(), spans: [] };
+      memories.set(seriesKey, memory);
+      dropOldest(memories, MAX_SERIES);
+      const violations: string[] = [];
+      if (memory.times.has(point.timeMs)) violations.push(`two points at time ${point.timeMs}: ${seriesKey}`);
+      memory.times.add(point.timeMs);
+      dropOldest(memory.times, MAX_TIMES);
+      if (point.kind === 'gauge' || point.startMs >= point.timeMs) return violations;
+      const window = { startMs: point.startMs, endMs: point.timeMs };
+      const overlapped = memory.spans.find((span) => overlaps(span, window));
+      if (overlapped) violations.push(`${textOf(window)} overlaps ${textOf(overlapped)}: ${seriesKey}`);
+      memory.spans = merge(memory.spans, window);
+      return violations;
+    },
+    clear: () => memories.clear(),
+  };
+}
+
+function overlaps(a: Span, b: Span): boolean {
+  return a.startMs < b.endMs && b.startMs < a.endMs;
+}
+
+function merge(spans: readonly Span[], added: Span): readonly Span[] {
+  let { startMs, endMs } = added;
+  const apart = spans.filter((span) => {
+    if (span.startMs > endMs || span.endMs < startMs) return true;
+    startMs = Math.min(startMs, span.startMs);
+    endMs = Math.max(endMs, span.endMs);
+    return false;
+  });
+  return [...apart, { startMs, endMs }];
+}
+
+/** Maps and sets keep the order of insertion. */
+function dropOldest<K>(memory: Map<K, unknown> | Set<K>, max: number): void {
+  if (memory.size <= max) return;
+  for (const oldest of memory.keys()) {
+    memory.delete(oldest);
+    return;
+  }
+}
+
+function textOf({ startMs, endMs }: Span): string {
+  return `window (${startMs}, ${endMs}]`;
+}

@@ -1,0 +1,135 @@
+/**
+ * The app of `cdk synth` and `cdk deploy`: one stack with the construct in it. Its context options: `-c
+ * vpcId=vpc-0abc -c subnetIds=subnet-0a,subnet-0b -c securityGroupIds=sg-0abc -c
+ * parameterPrefix=/nim-to-dynatrace`.
+ */
+import { Annotations, App, CfnOutput, Stack, Validations } from 'aws-cdk-lib';
+import type { AppProps } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { bundle } from './bundle.ts';
+import { NimToDynatrace } from './nim-to-dynatrace.ts';
+import type { NimToDynatraceProps } from './props.ts';
+
+/**
+ * The app with its one stack, for any account and region, checked by cdk-nag's AwsSolutions rules at
+ * synthesis.
+ * @throws Error when a context option is malformed or comes without the one that it belongs to.
+ */
+export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = {}): App {
+  const app = new App(appProps);
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  const stack = new Stack(app, 'NimToDynatrace', {
+    description: 'nim-to-dynatrace: NVIDIA NIM metrics in Dynatrace without a Collector',
+  });
+  const { vpcId, subnetIds, securityGroupIds, parameterPrefix } = contextOptions(app);
+  for (const id of ['CloudFormation-Validate::E1150', 'CloudFormation-Validate::E1151']) {
+    Validations.of(stack).acknowledge({
+      id,
+      reason: 'These ids come from the context, where their form is checked; AWS knows the rest.',
+    });
+  }
+  const pipeline = new NimToDynatrace(stack, 'Pipeline', {
+    ...props,
+    ...(parameterPrefix === undefined ? {} : { parameterPrefix }),
+    ...(vpcId === undefined
+      ? {}
+      : {
+          vpc: importVpc(stack, vpcId, subnetIds),
+          ...(securityGroupIds.length === 0
+            ? {}
+            : { securityGroups: importSecurityGroups(stack, securityGroupIds) }),
+        }),
+  });
+  new CfnOutput(stack, 'TableName', {
+    value: pipeline.table.tableName,
+    description: 'State, one item per target',
+  });
+  if (vpcId !== undefined && securityGroupIds.length === 0) {
+    new CfnOutput(stack, 'SecurityGroupId', {
+      value: pipeline.connections.securityGroups[0]!.securityGroupId,
+      description: 'Admit this group in the security groups of the NIM replicas',
+    });
+  }
+  return app;
+}
+
+interface ContextOptions {
+  readonly vpcId?: string;
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+  readonly parameterPrefix?: string;
+}
+
+function contextOptions(app: App): ContextOptions {
+  const [vpcId, ...otherVpcIds] = idsOf(app, 'vpcId', /^vpc-[0-9a-z]+$/, 'vpc-0abc');
+  const subnetIds = idsOf(app, 'subnetIds', /^subnet-[0-9a-z]+$/, 'subnet-0a,subnet-0b');
+  const securityGroupIds = idsOf(app, 'securityGroupIds', /^sg-[0-9a-z]+$/, 'sg-0abc');
+  const parameterPrefix = contextText(app, 'parameterPrefix');
+  if (otherVpcIds.length > 0) {
+    throw new Error(
+      'cannot use -c vpcId: it names several VPCs; deploy once per VPC, each with its own prefix',
+    );
+  }
+  if (vpcId !== undefined && subnetIds.length === 0) {
+    throw new Error(
+      `cannot use -c vpcId=${vpcId}: its subnets are not given; add -c subnetIds=subnet-0a,subnet-0b`,
+    );
+  }
+  if (vpcId === undefined && subnetIds.length + securityGroupIds.length > 0) {
+    throw new Error(
+      'cannot use -c subnetIds or -c securityGroupIds: the VPC is not given; add -c vpcId=vpc-0abc',
+    );
+  }
+  return {
+    ...(vpcId === undefined ? {} : { vpcId }),
+    subnetIds,
+    securityGroupIds,
+    ...(parameterPrefix === undefined ? {} : { parameterPrefix }),
+  };
+}
+
+/** Identifiers of one context option, separated by commas; empty where the option is not given. */
+function idsOf(app: App, option: string, form: RegExp, example: string): readonly string[] {
+  const text = contextText(app, option);
+  if (text === undefined) return [];
+  const ids = text.split(',').map((id) => id.trim());
+  if (!ids.every((id) => form.test(id)) || new Set(ids).size < ids.length) {
+    throw new Error(
+      `cannot use -c ${option}=${text}: an id is malformed or doubled; write ${option}=${example}`,
+    );
+  }
+  return ids;
+}
+
+function contextText(app: App, option: string): string | undefined {
+  const value: unknown = app.node.tryGetContext(option);
+  if (value === undefined || typeof value === 'string') return value;
+  throw new Error(`cannot use -c ${option}: it is no text; write ${option}=<value>`);
+}
+
+/** By attributes, so that synthesis looks nothing up in AWS. */
+function importVpc(stack: Stack, vpcId: string, subnetIds: readonly string[]): ec2.IVpc {
+  const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
+    vpcId,
+    // A function's subnets are known to AWS by their ids: the zones only have to be as many as the subnets.
+    availabilityZones: subnetIds.map((_, index) => `zone-${index + 1}`),
+    privateSubnetIds: [...subnetIds],
+  });
+  Annotations.of(vpc).acknowledgeWarning(
+    '@aws-cdk/aws-ec2:noSubnetRouteTableId',
+    'nothing here adds a route to an imported subnet',
+  );
+  return vpc;
+}
+
+function importSecurityGroups(stack: Stack, ids: readonly string[]): ec2.ISecurityGroup[] {
+  return ids.map((id, index) =>
+    ec2.SecurityGroup.fromSecurityGroupId(stack, `SecurityGroup${index + 1}`, id),
+  );
+}
+
+if (import.meta.main) {
+  await bundle();
+  createApp().synth();
+}

@@ -1,0 +1,358 @@
+/**
+ * The whole product as one construct: a schedule, two functions, a FIFO queue between them, and a table.
+ * Everything about targets, endpoint and token lives in SSM parameters and is read at run time, so that none
+ * needs a deployment.
+ */
+import { ArnFormat, Duration, Stack, Validations } from 'aws-cdk-lib';
+import type { RemovalPolicy } from 'aws-cdk-lib';
+import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as scheduler from 'aws-cdk-lib/aws-scheduler';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { join } from 'node:path';
+import { settingsOf } from './props.ts';
+import type { NimToDynatraceProps, Settings } from './props.ts';
+
+/**
+ * The dispatch function reads documents and sends messages: a second or two, a cold start and slow SSM pages
+ * included.
+ */
+const DISPATCH_TIMEOUT = Duration.seconds(30);
+
+/** A minute of scraping plus what export and commit need; the worker stops by itself before. */
+export const SCRAPE_TIMEOUT = Duration.seconds(75);
+
+/**
+ * Longer than the worker's timeout, so that no second worker ever gets a message whose first one may still
+ * run (SQS refuses an event source with less).
+ */
+export const VISIBILITY_TIMEOUT = Duration.seconds(90);
+
+/**
+ * A message older than a few ticks is worthless: the next tick's message carries everything that it would
+ * have sent.
+ */
+const QUEUE_RETENTION = Duration.minutes(5);
+
+/**
+ * The handler never fails for what the world did, so a message comes back only when its worker crashed or was
+ * killed. The second receive, 90 s later, is acknowledged untouched (the shard has claimed that tick or a
+ * newer one); a third would be older than any worker accepts. What is left is a function that cannot even
+ * start: that goes to the dead-letter queue rather than holding up its shard.
+ */
+const MAX_RECEIVE_COUNT = 2;
+
+/** SQS's longest: time to look at what never reached the function. */
+const DEAD_LETTER_RETENTION = Duration.days(14);
+
+/**
+ * Workers at a time (SQS allows 2 to 1,000). FIFO gives each shard one worker, and 10,000 targets in shards
+ * of at most 150 make 128 shards. No concurrency is reserved: new accounts have a limit of 10 and refuse
+ * that.
+ */
+const MAX_CONCURRENCY = 128;
+
+/**
+ * A tick that Scheduler or Lambda could not deliver within its minute is over; 60 s is the shortest that both
+ * allow.
+ */
+const MAX_EVENT_AGE = Duration.seconds(60);
+
+/** Network interfaces of a function in a VPC: Lambda makes and removes them with the function's own role. */
+const NETWORK_INTERFACE_ACTIONS = [
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:CreateNetworkInterface',
+  'ec2:DeleteNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:UnassignPrivateIpAddresses',
+];
+
+const NETWORK_INTERFACE_REASON =
+  'Lambda attaches the function to its VPC with these actions, and EC2 has no narrower resource for them; ' +
+  'a deny keeps them from the code of the function.';
+
+/** Scrapes NVIDIA NIM replicas on a schedule and sends their metrics to Dynatrace as exact deltas. */
+export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.IGrantable {
+  /** Runs at each tick: reads the target documents and sends one message per shard. */
+  readonly dispatchFunction: lambda.Function;
+  /** The worker: scrapes one shard's targets, exports, commits. */
+  readonly scrapeFunction: lambda.Function;
+  /** One item per target and one per shard. */
+  readonly table: dynamodb.TableV2;
+  /** From dispatch to scrape, one message group per shard. */
+  readonly queue: sqs.Queue;
+  /** Messages that never reached the scrape function; empty when all is well. */
+  readonly deadLetterQueue: sqs.Queue;
+  /** The scrape function's role: grant it what the target documents refer to. */
+  readonly grantPrincipal: iam.IPrincipal;
+
+  /** @throws Error when a property is out of its bounds. */
+  constructor(scope: Construct, id: string, props: NimToDynatraceProps = {}) {
+    super(scope, id);
+    const settings = settingsOf(this, props);
+    const { parameterPrefix, endpoint, schedule, maxStaleness, vpc, vpcSubnets, securityGroups } = settings;
+
+    this.table = createTable(this, settings.removalPolicy);
+    [this.queue, this.deadLetterQueue] = createQueues(this);
+
+    const parameterArn = (name: string) =>
+      Stack.of(this).formatArn({
+        service: 'ssm',
+        resource: 'parameter',
+        resourceName: `${parameterPrefix.slice(1)}/${name}`,
+      });
+    this.dispatchFunction = createFunction(this, 'Dispatch', settings, {
+      description: 'nim-to-dynatrace: plans a tick and sends one message per shard',
+      memorySize: 256,
+      timeout: DISPATCH_TIMEOUT,
+      // A tick that failed is not repeated: the next one carries everything.
+      retryAttempts: 0,
+      maxEventAge: MAX_EVENT_AGE,
+      environment: { PARAMETER_PREFIX: parameterPrefix, QUEUE_URL: this.queue.queueUrl },
+      statements: [
+        // Allowed on a path means all that is below it; the path is named as the function calls it, without a
+        // slash.
+        allow(['ssm:GetParametersByPath'], parameterArn('targets')),
+        allow(['sqs:SendMessage'], this.queue.queueArn),
+      ],
+    });
+    this.scrapeFunction = createFunction(this, 'Scrape', settings, {
+      description: 'nim-to-dynatrace: scrapes one shard and sends what its counters gained',
+      memorySize: settings.memorySize,
+      timeout: SCRAPE_TIMEOUT,
+      environment: {
+        PARAMETER_PREFIX: parameterPrefix,
+        TABLE_NAME: this.table.tableName,
+        MAX_STALENESS_MS: String(maxStaleness.toMilliseconds()),
+        ...(endpoint === undefined ? {} : { ENDPOINT: endpoint }),
+      },
+      ...(vpc === undefined ? {} : { vpc }),
+      ...(vpcSubnets === undefined ? {} : { vpcSubnets }),
+      ...(securityGroups === undefined ? {} : { securityGroups }),
+      statements: [
+        allow(
+          ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+          this.table.tableArn,
+        ),
+        // No kms:Decrypt: the key policy of alias/aws/ssm lets every principal of the account decrypt through
+        // SSM.
+        allow(['ssm:GetParameter'], parameterArn('endpoint'), parameterArn('secrets/dt-api-token')),
+        allow(['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'], this.queue.queueArn),
+        ...(vpc === undefined ? [] : networkInterfaceStatements(this)),
+      ],
+    });
+    this.grantPrincipal = this.scrapeFunction.grantPrincipal;
+    if (vpc !== undefined) {
+      Validations.of(this.scrapeFunction.role!).acknowledge({
+        id: 'AwsSolutions-IAM5[Resource::*]',
+        reason: NETWORK_INTERFACE_REASON,
+      });
+    }
+
+    // Batch size 1: one invocation, one shard, one tick. No partial batch responses: there is nothing to tell
+    // apart.
+    new lambda.EventSourceMapping(this, 'Work', {
+      target: this.scrapeFunction,
+      eventSourceArn: this.queue.queueArn,
+      batchSize: 1,
+      maxConcurrency: MAX_CONCURRENCY,
+    });
+    createSchedule(this, schedule, this.dispatchFunction);
+    if (vpc instanceof ec2.Vpc) addDynamoDbEndpoint(vpc);
+  }
+
+  /** Security groups of the scrape function. Throws where the construct has no VPC. */
+  get connections(): ec2.Connections {
+    return this.scrapeFunction.connections;
+  }
+}
+
+/**
+ * No high-throughput mode: FIFO's ordinary 300 calls a second of each kind are far above the 128 receives and
+ * deletes that as many shards need in a minute. No content-based deduplication either: each message brings an
+ * id of its own, the same for a doubled tick.
+ */
+const QUEUE_PROPS = {
+  fifo: true,
+  contentBasedDeduplication: false,
+  encryption: sqs.QueueEncryption.SQS_MANAGED,
+  enforceSSL: true,
+} satisfies sqs.QueueProps;
+
+function createQueues(scope: Construct): readonly [queue: sqs.Queue, deadLetterQueue: sqs.Queue] {
+  const deadLetterQueue = new sqs.Queue(scope, 'DeadLetterQueue', {
+    ...QUEUE_PROPS,
+    retentionPeriod: DEAD_LETTER_RETENTION,
+  });
+  const queue = new sqs.Queue(scope, 'Queue', {
+    ...QUEUE_PROPS,
+    visibilityTimeout: VISIBILITY_TIMEOUT,
+    retentionPeriod: QUEUE_RETENTION,
+    deadLetterQueue: { queue: deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
+  });
+  return [queue, deadLetterQueue];
+}
+
+function createTable(scope: Construct, removalPolicy: RemovalPolicy): dynamodb.TableV2 {
+  return new dynamodb.TableV2(scope, 'Table', {
+    partitionKey: { name: 'pk', type: dynamodb.AttributeType.STRING },
+    timeToLiveAttribute: 'expiresAt',
+    billing: dynamodb.Billing.onDemand(),
+    // The key that AWS owns: encrypted at rest without a KMS request, and its price, per read and write.
+    encryption: dynamodb.TableEncryptionV2.dynamoOwnedKey(),
+    // Priced by size, and a target is about 1 KB: cents at any scale.
+    pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+    removalPolicy,
+  });
+}
+
+interface FunctionProps extends Pick<
+  lambda.FunctionOptions,
+  | 'description'
+  | 'memorySize'
+  | 'timeout'
+  | 'retryAttempts'
+  | 'maxEventAge'
+  | 'environment'
+  | 'vpc'
+  | 'vpcSubnets'
+  | 'securityGroups'
+> {
+  readonly statements: iam.PolicyStatement[];
+}
+
+/**
+ * One function with its own log group and a role that may do what `statements` say and write to that log
+ * group.
+ */
+function createFunction(
+  scope: Construct,
+  name: 'Dispatch' | 'Scrape',
+  { codeDirectory, logRetention, removalPolicy }: Settings,
+  { statements, ...props }: FunctionProps,
+): lambda.Function {
+  const logGroup = new logs.LogGroup(scope, `${name}Logs`, {
+    retention: logRetention,
+    removalPolicy,
+  });
+  const role = new iam.Role(scope, `${name}Role`, {
+    assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+    inlinePolicies: {
+      // Its own log group only, which AWSLambdaBasicExecutionRole would widen to all of them.
+      Function: new iam.PolicyDocument({
+        statements: [
+          allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn),
+          ...statements,
+        ],
+      }),
+    },
+  });
+  return new lambda.Function(scope, name, {
+    ...props,
+    runtime: lambda.Runtime.NODEJS_24_X,
+    architecture: lambda.Architecture.ARM_64,
+    code: lambda.Code.fromAsset(join(codeDirectory, name.toLowerCase())),
+    handler: 'index.handler',
+    role,
+    logGroup,
+    // With JSON the runtime wraps what goes through its console, which would hide metrics in EMF from
+    // CloudWatch. Powertools writes both logs and EMF to standard output itself, where lines pass as they
+    // are.
+    loggingFormat: lambda.LoggingFormat.JSON,
+    applicationLogLevelV2: lambda.ApplicationLogLevel.INFO,
+    // Without the START, END and REPORT lines of every run, which would be most of the log's price.
+    systemLogLevelV2: lambda.SystemLogLevel.WARN,
+  });
+}
+
+function createSchedule(
+  scope: Construct,
+  schedule: scheduler.ScheduleExpression,
+  target: lambda.Function,
+): scheduler.Schedule {
+  const stack = Stack.of(scope);
+  const role = new iam.Role(scope, 'ScheduleRole', {
+    assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com', {
+      // Only schedules of this account's default group may use the role.
+      conditions: {
+        StringEquals: {
+          'aws:SourceAccount': stack.account,
+          'aws:SourceArn': stack.formatArn({
+            service: 'scheduler',
+            resource: 'schedule-group',
+            resourceName: 'default',
+          }),
+        },
+      },
+    }),
+    inlinePolicies: {
+      Invoke: new iam.PolicyDocument({ statements: [allow(['lambda:InvokeFunction'], target.functionArn)] }),
+    },
+  });
+  return new scheduler.Schedule(scope, 'Schedule', {
+    description:
+      'nim-to-dynatrace: the tick. Editing or disabling it is fine: windows get longer, nothing is lost',
+    schedule,
+    target: new LambdaInvoke(target, {
+      // As it is: CDK would add every version and alias of the function to it.
+      role: role.withoutPolicyUpdates(),
+      // The tick is the scheduled time, not the time of the run, so a doubled delivery has the same tick.
+      input: scheduler.ScheduleTargetInput.fromObject({
+        scheduledTime: scheduler.ContextAttribute.scheduledTime,
+      }),
+      retryAttempts: 0,
+      maxEventAge: MAX_EVENT_AGE,
+    }),
+  });
+}
+
+function allow(actions: string[], ...resources: string[]): iam.PolicyStatement {
+  return new iam.PolicyStatement({ actions, resources });
+}
+
+/**
+ * What Lambda needs to attach a function to a VPC, kept from the function's own code as Lambda's guide
+ * advises.
+ */
+function networkInterfaceStatements(scope: Construct): iam.PolicyStatement[] {
+  const functionArn = Stack.of(scope).formatArn({
+    service: 'lambda',
+    resource: 'function',
+    resourceName: '*',
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+  return [
+    allow(NETWORK_INTERFACE_ACTIONS, '*'),
+    new iam.PolicyStatement({
+      effect: iam.Effect.DENY,
+      actions: NETWORK_INTERFACE_ACTIONS,
+      resources: ['*'],
+      // Present only in calls that a function's code makes with its role's credentials.
+      conditions: { ArnLike: { 'lambda:SourceFunctionArn': functionArn } },
+    }),
+  ];
+}
+
+/**
+ * Free, and spares the NAT gateway the state's traffic. A route table takes only one endpoint for a service,
+ * so a VPC that has one already is left alone.
+ */
+function addDynamoDbEndpoint(vpc: ec2.Vpc): void {
+  const stack = Stack.of(vpc);
+  const present = vpc.node
+    .findAll()
+    .some(
+      (child) =>
+        child instanceof ec2.CfnVPCEndpoint &&
+        JSON.stringify(stack.resolve(child.serviceName)).includes('.dynamodb'),
+    );
+  if (!present) {
+    vpc.addGatewayEndpoint('NimToDynatraceDynamoDb', { service: ec2.GatewayVpcEndpointAwsService.DYNAMODB });
+  }
+}

@@ -1,0 +1,202 @@
+/** The construct's properties, their defaults and their bounds. */
+import { Annotations, Duration, RemovalPolicy, Token } from 'aws-cdk-lib';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as scheduler from 'aws-cdk-lib/aws-scheduler';
+import type { Construct } from 'constructs';
+import { join } from 'node:path';
+
+/** Properties of the NimToDynatrace construct; all of them optional. */
+export interface NimToDynatraceProps {
+  /**
+   * Path of the parameters: target documents under `<prefix>/targets/`, `<prefix>/endpoint`, and the
+   * SecureString `<prefix>/secrets/dt-api-token`, which CloudFormation cannot create. Two deployments in one
+   * account and region need two prefixes. A path of 1 to 13 segments of `a-zA-Z0-9_.-`, not beginning with
+   * `/aws` or `/ssm`.
+   * @default '/nim-to-dynatrace'
+   */
+  readonly parameterPrefix?: string;
+  /**
+   * Dynatrace's OTLP endpoint, base or full URL, https.
+   * @default - read at run time from `<prefix>/endpoint`
+   */
+  readonly endpoint?: string;
+  /**
+   * The tick. Jobs are due on their own intervals; a tick longer than an interval makes windows longer, and
+   * loses nothing.
+   * @default - every minute, Scheduler's shortest
+   */
+  readonly schedule?: scheduler.ScheduleExpression;
+  /**
+   * A target not scraped successfully for so long is forgotten: it begins again with a baseline. At least
+   * twice the tick, and ten times or more unless you know why; `Duration.millis(0)` is never.
+   * @default Duration.hours(25)
+   */
+  readonly maxStaleness?: Duration;
+  /**
+   * The VPC of the scrape function, where the NIM replicas are. From there it must reach DynamoDB, SSM and
+   * Dynatrace: a VPC of this app gets a DynamoDB gateway endpoint (free) unless it has one, an imported VPC
+   * is not touched. SSM and Dynatrace need a NAT gateway, or an SSM interface endpoint and an ActiveGate
+   * within reach.
+   * @default - no VPC: targets with public addresses only
+   */
+  readonly vpc?: ec2.IVpc;
+  /**
+   * Subnets of the scrape function; public ones have no way out for a function.
+   * @default - private subnets of the VPC
+   */
+  readonly vpcSubnets?: ec2.SubnetSelection;
+  /**
+   * Security groups of the scrape function; those of the NIM replicas must admit them.
+   * @default - a new one that allows all outbound traffic
+   */
+  readonly securityGroups?: ec2.ISecurityGroup[];
+  /**
+   * What becomes of the table and the logs when the stack is deleted. A retained table is of no use to a
+   * later deployment, which makes its own; what deletion loses is what was pending because Dynatrace did not
+   * accept it. DynamoDB keeps a backup of a deleted table for 35 days where point-in-time recovery was on, as
+   * it is here.
+   * @default RemovalPolicy.DESTROY
+   */
+  readonly removalPolicy?: RemovalPolicy;
+  /**
+   * How long both functions' logs are kept.
+   * @default logs.RetentionDays.TWO_WEEKS
+   */
+  readonly logRetention?: logs.RetentionDays;
+  /**
+   * Memory, and with it processor time, of the scrape function in MB; 128 to 10,240.
+   * @default 512
+   */
+  readonly memorySize?: number;
+  /**
+   * Directory with the bundles, `dispatch/index.mjs` and `scrape/index.mjs`.
+   * @default - dist/ of this package
+   */
+  readonly codeDirectory?: string;
+}
+
+type Defaults = Required<
+  Pick<
+    NimToDynatraceProps,
+    | 'parameterPrefix'
+    | 'schedule'
+    | 'maxStaleness'
+    | 'removalPolicy'
+    | 'logRetention'
+    | 'memorySize'
+    | 'codeDirectory'
+  >
+>;
+
+/** Properties with the defaults filled in. */
+export type Settings = NimToDynatraceProps & Defaults;
+
+const DEFAULTS: Defaults = {
+  parameterPrefix: '/nim-to-dynatrace',
+  schedule: scheduler.ScheduleExpression.rate(Duration.minutes(1)),
+  maxStaleness: Duration.hours(25),
+  removalPolicy: RemovalPolicy.DESTROY,
+  logRetention: logs.RetentionDays.TWO_WEEKS,
+  memorySize: 512,
+  codeDirectory: join(import.meta.dirname, '../dist'),
+};
+
+/**
+ * Fills in the defaults and checks what can be checked before deployment; values known only then (tokens)
+ * pass. A warning goes to `scope`.
+ * @throws Error with the property, the bound and the remedy.
+ */
+export function settingsOf(scope: Construct, props: NimToDynatraceProps): Settings {
+  const given = Object.fromEntries(Object.entries(props).filter(([, value]) => value !== undefined));
+  const settings: Settings = { ...DEFAULTS, ...given };
+  validateParameterPrefix(settings.parameterPrefix);
+  validateEndpoint(settings.endpoint);
+  validateMaxStaleness(scope, settings);
+  validateMemorySize(settings.memorySize);
+  if (settings.vpc === undefined && (settings.vpcSubnets ?? settings.securityGroups) !== undefined) {
+    throw new Error(
+      'cannot use vpcSubnets or securityGroups: there is no vpc; give the vpc, or leave them out',
+    );
+  }
+  return settings;
+}
+
+/** SSM allows 15 levels; `secrets/dt-api-token` and `targets/<name>` take two. */
+const MAX_PREFIX_LEVELS = 13;
+
+/** SSM allows 1,011 characters for a name with its ARN; half of them are left to the names of the targets. */
+const MAX_PREFIX_LENGTH = 500;
+
+const MEMORY_MB = { min: 128, max: 10_240 };
+
+function validateParameterPrefix(prefix: string): void {
+  if (Token.isUnresolved(prefix)) return;
+  const fault = !/^(\/[\w.-]+)+$/.test(prefix)
+    ? 'it is not a path such as /nim-to-dynatrace of a-z, A-Z, 0-9, _, . and -, without a slash at the end'
+    : /^\/(aws|ssm)/i.test(prefix)
+      ? 'SSM reserves names that begin with /aws or /ssm'
+      : prefix.split('/').length - 1 > MAX_PREFIX_LEVELS
+        ? `it has more than ${MAX_PREFIX_LEVELS} levels`
+        : prefix.length > MAX_PREFIX_LENGTH
+          ? `it has more than ${MAX_PREFIX_LENGTH} characters`
+          : undefined;
+  if (fault !== undefined) {
+    throw new Error(`cannot use parameterPrefix ${JSON.stringify(prefix)}: ${fault}; choose another path`);
+  }
+}
+
+function validateEndpoint(endpoint: string | undefined): void {
+  if (endpoint === undefined || Token.isUnresolved(endpoint)) return;
+  const url = URL.parse(endpoint);
+  // The value is not repeated: somebody may have pasted the token into it.
+  if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '' || url.search !== '') {
+    throw new Error(
+      'cannot use endpoint: it is not an https URL without user and query; ' +
+        'use https://<environment>.live.dynatrace.com/api/v2/otlp',
+    );
+  }
+}
+
+function validateMaxStaleness(scope: Construct, { maxStaleness, schedule }: Settings): void {
+  if (maxStaleness.isUnresolved()) {
+    throw new Error('cannot use maxStaleness: it is known at deployment only; give a literal Duration');
+  }
+  const staleMs = maxStaleness.toMilliseconds({ integral: false });
+  if (!Number.isSafeInteger(staleMs)) {
+    throw new Error(`cannot use maxStaleness of ${staleMs} ms: it is no whole number; round it`);
+  }
+  if (staleMs === 0) return;
+  const tickMs = tickOf(schedule);
+  if (staleMs < 2 * tickMs) {
+    throw new Error(
+      `cannot use maxStaleness of ${staleMs} ms: it is below twice the tick of ${tickMs} ms, ` +
+        'so one failed scrape would forget the target; raise it to ten ticks or more',
+    );
+  }
+  if (staleMs < 10 * tickMs) {
+    Annotations.of(scope).addWarningV2(
+      'nim-to-dynatrace:maxStaleness',
+      `maxStaleness of ${staleMs} ms is below ten ticks of ${tickMs} ms: a target that is away ` +
+        'for so short a time is forgotten, and what its counters gained meanwhile is not sent',
+    );
+  }
+}
+
+/** The schedule's period in ms; a minute, Scheduler's shortest, where it is no rate. */
+function tickOf({ expressionString }: scheduler.ScheduleExpression): number {
+  const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expressionString) ?? [];
+  const unitMs = unit === 'day' ? 86_400_000 : unit === 'hour' ? 3_600_000 : 60_000;
+  return Number(count ?? 1) * unitMs;
+}
+
+function validateMemorySize(memorySize: number): void {
+  if (Token.isUnresolved(memorySize)) return;
+  if (!Number.isInteger(memorySize) || memorySize < MEMORY_MB.min || memorySize > MEMORY_MB.max) {
+    throw new Error(
+      `cannot use memorySize of ${memorySize} MB: ` +
+        `it is not a whole number of ${MEMORY_MB.min} to ${MEMORY_MB.max}; ` +
+        'leave it out for 512',
+    );
+  }
+}

@@ -1,0 +1,119 @@
+import { Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { createApp } from '../../infra/app.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'app-test-'));
+for (const name of ['dispatch', 'scrape']) {
+  mkdirSync(join(directory, name));
+  writeFileSync(join(directory, name, 'index.mjs'), 'export const handler = async () => {};');
+}
+after(() => rmSync(directory, { recursive: true }));
+
+const cdkJson = JSON.parse(readFileSync('cdk.json', 'utf8')) as { context: Record<string, unknown> };
+const recommended = JSON.parse(
+  readFileSync('node_modules/aws-cdk-lib/recommended-feature-flags.json', 'utf8'),
+) as Record<string, unknown>;
+
+function appWith(options: Readonly<Record<string, unknown>> = {}) {
+  return createApp(
+    { context: { ...cdkJson.context, ...options }, outdir: join(directory, 'out') },
+    { codeDirectory: directory },
+  );
+}
+
+function stackOf(app: ReturnType<typeof createApp>): Stack {
+  return app.node.findChild('NimToDynatrace') as Stack;
+}
+
+describe('cdk.json', () => {
+  test('asks nothing of the network and has all recommended feature flags', () => {
+    const { 'cli-telemetry': telemetry, ...flags } = cdkJson.context;
+    assert.equal(telemetry, false);
+    assert.deepEqual(flags, recommended);
+    assert.partialDeepStrictEqual(cdkJson, {
+      app: 'node infra/app.ts',
+      notices: false,
+      versionReporting: false,
+    });
+  });
+});
+
+describe('app', () => {
+  test('is one stack for any account and region, and passes the AwsSolutions rules', () => {
+    const assembly = appWith().synth();
+    assert.deepEqual(
+      assembly.stacks.map(({ stackName, environment }) => [
+        stackName,
+        environment.account,
+        environment.region,
+      ]),
+      [['NimToDynatrace', 'unknown-account', 'unknown-region']],
+    );
+    assert.deepEqual(assembly.manifest.missing, undefined);
+  });
+
+  test('with VPC, subnets and security groups it looks nothing up and passes the rules', () => {
+    const app = appWith({
+      vpcId: 'vpc-0abc',
+      subnetIds: 'subnet-0a, subnet-0b',
+      securityGroupIds: 'sg-0abc',
+      parameterPrefix: '/team/nim',
+    });
+    assert.deepEqual(app.synth().manifest.missing, undefined);
+    const template = Template.fromStack(stackOf(app));
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      VpcConfig: { SubnetIds: ['subnet-0a', 'subnet-0b'], SecurityGroupIds: ['sg-0abc'] },
+      Environment: { Variables: { PARAMETER_PREFIX: '/team/nim' } },
+    });
+    assert.deepEqual(Object.keys(template.findOutputs('*')), ['TableName']);
+  });
+
+  test('without security groups it makes one and names it', () => {
+    const app = appWith({ vpcId: 'vpc-0123456789abcdef0', subnetIds: 'subnet-0a' });
+    app.synth();
+    assert.deepEqual(Object.keys(Template.fromStack(stackOf(app)).findOutputs('*')), [
+      'TableName',
+      'SecurityGroupId',
+    ]);
+  });
+
+  test('the rules are in force: a queue without TLS fails the synthesis', (context) => {
+    context.mock.method(process.stderr, 'write', () => true);
+    context.mock.method(console, 'error', () => undefined);
+    const app = appWith();
+    new sqs.Queue(stackOf(app), 'Bad');
+    assert.throws(() => app.synth(), /Validation failed/);
+    const report = readFileSync(join(directory, 'out/validation-report.json'), 'utf8');
+    assert.match(report, /AwsSolutions.{0,2}SQS4/);
+  });
+});
+
+describe('context options', () => {
+  const refused: readonly (readonly [Record<string, unknown>, RegExp])[] = [
+    [{ vpcId: 'vpc-0abc' }, /cannot use -c vpcId=vpc-0abc: its subnets are not given/],
+    [{ subnetIds: 'subnet-0a' }, /the VPC is not given; add -c vpcId=/],
+    [{ securityGroupIds: 'sg-0abc' }, /the VPC is not given; add -c vpcId=/],
+    [{ vpcId: 'vpc-0abc', securityGroupIds: 'sg-0abc' }, /its subnets are not given/],
+    [{ vpcId: 'vpc-0a,vpc-0b', subnetIds: 'subnet-0a' }, /names several VPCs/],
+    [{ vpcId: '', subnetIds: 'subnet-0a' }, /cannot use -c vpcId=: an id is malformed/],
+    [{ vpcId: 'subnet-0a', subnetIds: 'vpc-0abc' }, /an id is malformed or doubled; write vpcId=vpc-0abc/],
+    [
+      { vpcId: 'vpc-0abc', subnetIds: 'subnet-0a,' },
+      /cannot use -c subnetIds=subnet-0a,: an id is malformed/,
+    ],
+    [{ vpcId: 'vpc-0abc', subnetIds: 'subnet-0a,subnet-0a' }, /malformed or doubled/],
+    [{ vpcId: 'vpc-0abc', subnetIds: ['subnet-0a'] }, /cannot use -c subnetIds: it is no text/],
+    [{ parameterPrefix: 'nim' }, /cannot use parameterPrefix "nim"/],
+  ];
+  for (const [options, message] of refused) {
+    test(`${JSON.stringify(options)} is refused`, () => {
+      assert.throws(() => appWith(options), message);
+    });
+  }
+});

@@ -1,0 +1,372 @@
+import { Annotations, App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
+import * as ssm from 'aws-cdk-lib/aws-ssm';
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { NimToDynatrace, SCRAPE_TIMEOUT, VISIBILITY_TIMEOUT } from '../../infra/nim-to-dynatrace.ts';
+import type { NimToDynatraceProps } from '../../infra/props.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'construct-test-'));
+for (const name of ['dispatch', 'scrape']) {
+  mkdirSync(join(directory, name));
+  writeFileSync(join(directory, name, 'index.mjs'), `export const handler = async () => '${name}';`);
+}
+after(() => rmSync(directory, { recursive: true }));
+
+const { context } = JSON.parse(readFileSync('cdk.json', 'utf8')) as { context: Record<string, unknown> };
+
+function newStack(): Stack {
+  return new Stack(new App({ context, outdir: join(directory, 'out') }), 'Stack');
+}
+
+function create(props: NimToDynatraceProps = {}, stack = newStack()): NimToDynatrace {
+  return new NimToDynatrace(stack, 'Nim', { codeDirectory: directory, ...props });
+}
+
+function templateOf(props: NimToDynatraceProps = {}, stack = newStack()): Template {
+  create(props, stack);
+  return Template.fromStack(stack);
+}
+
+function importedVpc(stack: Stack): ec2.IVpc {
+  const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
+    vpcId: 'vpc-0123456789abcdef0',
+    availabilityZones: ['a', 'b'],
+    privateSubnetIds: ['subnet-a', 'subnet-b'],
+  });
+  Annotations.of(vpc).acknowledgeWarning('@aws-cdk/aws-ec2:noSubnetRouteTableId');
+  return vpc;
+}
+
+/**
+ * A VPC of the app; the cast is for exactOptionalPropertyTypes, which aws-cdk-lib's own types do not heed.
+ */
+function ownVpc(
+  stack: Stack,
+  gatewayEndpoints: Record<string, ec2.GatewayVpcEndpointOptions> = {},
+): ec2.IVpc {
+  return new ec2.Vpc(stack, 'Vpc', { maxAzs: 1, gatewayEndpoints }) as ec2.IVpc;
+}
+
+const template = templateOf();
+
+describe('schedule', () => {
+  test('fires every minute with the scheduled time, and never repeats a tick', () => {
+    template.resourceCountIs('AWS::Scheduler::Schedule', 1);
+    template.hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'rate(1 minute)',
+      FlexibleTimeWindow: { Mode: 'OFF' },
+      State: 'ENABLED',
+      Target: {
+        Input: '{"scheduledTime":"<aws.scheduler.scheduled-time>"}',
+        RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
+      },
+    });
+    template.resourcePropertiesCountIs(
+      'AWS::Lambda::EventInvokeConfig',
+      { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
+      1,
+    );
+  });
+
+  test('another schedule is taken as it is', () => {
+    const schedule = ScheduleExpression.rate(Duration.minutes(5));
+    templateOf({ schedule }).hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'rate(5 minutes)',
+    });
+  });
+});
+
+describe('functions', () => {
+  const functions = Object.values(template.findResources('AWS::Lambda::Function'));
+  const byTimeout = (seconds: number) =>
+    functions.find(({ Properties }) => Properties.Timeout === seconds)!.Properties;
+
+  test('are two, on Node 24 and arm64, outside a VPC, with JSON logs and no reserved concurrency', () => {
+    assert.equal(functions.length, 2);
+    for (const { Properties } of functions) {
+      assert.equal(Properties.Runtime, 'nodejs24.x');
+      assert.deepEqual(Properties.Architectures, ['arm64']);
+      assert.equal(Properties.Handler, 'index.handler');
+      assert.equal(Properties.LoggingConfig.LogFormat, 'JSON');
+      assert.equal(Properties.LoggingConfig.SystemLogLevel, 'WARN');
+      assert.equal(Properties.VpcConfig, undefined);
+      assert.equal(Properties.ReservedConcurrentExecutions, undefined);
+    }
+    assert.equal(byTimeout(30).MemorySize, 256);
+    assert.equal(byTimeout(75).MemorySize, 512);
+  });
+
+  test('are told where things are, and no secret', () => {
+    assert.deepEqual(Object.keys(byTimeout(30).Environment.Variables), ['PARAMETER_PREFIX', 'QUEUE_URL']);
+    const { TABLE_NAME, ...variables } = byTimeout(75).Environment.Variables;
+    assert.ok('Ref' in TABLE_NAME);
+    assert.deepEqual(variables, { PARAMETER_PREFIX: '/nim-to-dynatrace', MAX_STALENESS_MS: '90000000' });
+    assert.doesNotMatch(JSON.stringify(template.toJSON()), /dt0[cs]\d+\.|Api-Token|Bearer|NoEcho/);
+    template.resourceCountIs('AWS::SSM::Parameter', 0);
+  });
+
+  test('endpoint, prefix, memory and staleness arrive where they are given', () => {
+    const given = templateOf({
+      endpoint: 'https://abc12345.live.dynatrace.com/api/v2/otlp',
+      parameterPrefix: '/team/nim',
+      memorySize: 1024,
+      maxStaleness: Duration.millis(0),
+    });
+    given.hasResourceProperties('AWS::Lambda::Function', {
+      Timeout: 75,
+      MemorySize: 1024,
+      Environment: {
+        Variables: {
+          PARAMETER_PREFIX: '/team/nim',
+          ENDPOINT: 'https://abc12345.live.dynatrace.com/api/v2/otlp',
+          MAX_STALENESS_MS: '0',
+        },
+      },
+    });
+    assert.match(JSON.stringify(given.toJSON()), /:parameter\/team\/nim\/secrets\/dt-api-token"/);
+  });
+
+  test('keep their logs for two weeks, or as told', () => {
+    template.resourcePropertiesCountIs('AWS::Logs::LogGroup', { RetentionInDays: 14 }, 2);
+    templateOf({ logRetention: logs.RetentionDays.ONE_YEAR }).resourcePropertiesCountIs(
+      'AWS::Logs::LogGroup',
+      { RetentionInDays: 365 },
+      2,
+    );
+  });
+});
+
+describe('queue', () => {
+  test('is FIFO, encrypted, TLS only, forgets after 5 minutes and keeps what no worker took', () => {
+    template.resourceCountIs('AWS::SQS::Queue', 2);
+    template.allResourcesProperties('AWS::SQS::Queue', {
+      FifoQueue: true,
+      SqsManagedSseEnabled: true,
+      ContentBasedDeduplication: false,
+    });
+    template.hasResourceProperties('AWS::SQS::Queue', {
+      MessageRetentionPeriod: 300,
+      VisibilityTimeout: 90,
+      RedrivePolicy: { maxReceiveCount: 2 },
+    });
+    template.hasResourceProperties('AWS::SQS::Queue', {
+      MessageRetentionPeriod: 1_209_600,
+      RedrivePolicy: Match.absent(),
+    });
+    template.resourcePropertiesCountIs(
+      'AWS::SQS::QueuePolicy',
+      {
+        PolicyDocument: {
+          Statement: [
+            Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+          ],
+        },
+      },
+      2,
+    );
+  });
+
+  test('hides a message for longer than its worker may run', () => {
+    assert.ok(VISIBILITY_TIMEOUT.toSeconds() > SCRAPE_TIMEOUT.toSeconds());
+  });
+
+  test('gives each invocation one message, to 128 workers at most', () => {
+    template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      BatchSize: 1,
+      ScalingConfig: { MaximumConcurrency: 128 },
+      FunctionResponseTypes: Match.absent(),
+    });
+  });
+});
+
+describe('table', () => {
+  test('is on demand, expires items and recovers to a point in time', () => {
+    template.hasResource('AWS::DynamoDB::GlobalTable', {
+      DeletionPolicy: 'Delete',
+      Properties: {
+        BillingMode: 'PAY_PER_REQUEST',
+        KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+        TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+        Replicas: [
+          Match.objectLike({ PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true } }),
+        ],
+      },
+    });
+  });
+
+  test('stays with the logs where that is asked for', () => {
+    const retained = templateOf({ removalPolicy: RemovalPolicy.RETAIN });
+    retained.allResources('AWS::DynamoDB::GlobalTable', { DeletionPolicy: 'Retain' });
+    retained.allResources('AWS::Logs::LogGroup', { DeletionPolicy: 'Retain' });
+  });
+});
+
+interface Statement {
+  readonly Effect: string;
+  readonly Action: string | string[];
+  readonly Resource: unknown;
+}
+
+/**
+ * Every `role: effect action on resource` of a template; resources by their kind or their parameter's name.
+ */
+function permissionsOf(stack: Template): string[] {
+  const { Resources } = stack.toJSON() as {
+    Resources: Record<string, { Type: string; Properties: Record<string, unknown> }>;
+  };
+  const nameOf = (resource: unknown): string[] => {
+    if (resource === '*') return ['*'];
+    if (Array.isArray(resource)) return resource.flatMap(nameOf);
+    const text = JSON.stringify(resource);
+    const id = /^\{"Fn::GetAtt":\["(\w+)","Arn"\]\}$/.exec(text)?.[1];
+    if (id !== undefined) return [id.replace(/^Nim|[0-9A-F]{8}$/g, '')];
+    const join = /"Ref":"AWS::Region"\},":",\{"Ref":"AWS::AccountId"\},":([^"]+)"\]\]\}$/.exec(text)?.[1];
+    assert.ok(join !== undefined, text);
+    return [join];
+  };
+  return Object.entries(Resources)
+    .filter(([, { Type }]) => Type === 'AWS::IAM::Role' || Type === 'AWS::IAM::Policy')
+    .flatMap(([id, { Type, Properties }]) => {
+      assert.equal(Type, 'AWS::IAM::Role', 'no policy outside the roles');
+      assert.equal(Properties['ManagedPolicyArns'], undefined);
+      const policies = Properties['Policies'] as { PolicyDocument: { Statement: Statement[] } }[];
+      return policies
+        .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
+        .flatMap(({ Effect, Action, Resource }) =>
+          [Action].flat().flatMap((action) => nameOf(Resource).map((name) => ({ Effect, action, name }))),
+        )
+        .map(({ Effect, action, name }) => {
+          const role = id.replace(/^Nim|[0-9A-F]{8}$/g, '');
+          return `${role}: ${Effect} ${action} on ${name}`;
+        });
+    });
+}
+
+const PERMISSIONS = [
+  'DispatchRole: Allow logs:CreateLogStream on DispatchLogs',
+  'DispatchRole: Allow logs:PutLogEvents on DispatchLogs',
+  'DispatchRole: Allow ssm:GetParametersByPath on parameter/nim-to-dynatrace/targets',
+  'DispatchRole: Allow sqs:SendMessage on Queue',
+  'ScrapeRole: Allow logs:CreateLogStream on ScrapeLogs',
+  'ScrapeRole: Allow logs:PutLogEvents on ScrapeLogs',
+  'ScrapeRole: Allow dynamodb:BatchGetItem on Table',
+  'ScrapeRole: Allow dynamodb:GetItem on Table',
+  'ScrapeRole: Allow dynamodb:PutItem on Table',
+  'ScrapeRole: Allow dynamodb:UpdateItem on Table',
+  'ScrapeRole: Allow ssm:GetParameter on parameter/nim-to-dynatrace/endpoint',
+  'ScrapeRole: Allow ssm:GetParameter on parameter/nim-to-dynatrace/secrets/dt-api-token',
+  'ScrapeRole: Allow sqs:DeleteMessage on Queue',
+  'ScrapeRole: Allow sqs:GetQueueAttributes on Queue',
+  'ScrapeRole: Allow sqs:ReceiveMessage on Queue',
+];
+const NETWORK_INTERFACE_ACTIONS = [
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:CreateNetworkInterface',
+  'ec2:DeleteNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:UnassignPrivateIpAddresses',
+];
+
+describe('permissions', () => {
+  test('are exactly these', () => {
+    assert.deepEqual(permissionsOf(template), [
+      ...PERMISSIONS,
+      'ScheduleRole: Allow lambda:InvokeFunction on Dispatch',
+    ]);
+  });
+
+  test('in a VPC Lambda may make network interfaces, on * as EC2 wants it, and the code may not', () => {
+    const stack = newStack();
+    assert.deepEqual(permissionsOf(templateOf({ vpc: importedVpc(stack) }, stack)), [
+      ...PERMISSIONS,
+      ...NETWORK_INTERFACE_ACTIONS.map((action) => `ScrapeRole: Allow ${action} on *`),
+      ...NETWORK_INTERFACE_ACTIONS.map((action) => `ScrapeRole: Deny ${action} on *`),
+      'ScheduleRole: Allow lambda:InvokeFunction on Dispatch',
+    ]);
+  });
+
+  test('only schedules of this account may use the role of the schedule', () => {
+    template.hasResourceProperties('AWS::IAM::Role', {
+      AssumeRolePolicyDocument: {
+        Statement: [
+          {
+            Principal: { Service: 'scheduler.amazonaws.com' },
+            Condition: {
+              StringEquals: {
+                'aws:SourceAccount': { Ref: 'AWS::AccountId' },
+                'aws:SourceArn': Match.anyValue(),
+              },
+            },
+          },
+        ],
+      },
+    });
+  });
+
+  test('grants go to the scrape function', () => {
+    const stack = newStack();
+    const parameter = ssm.StringParameter.fromStringParameterName(stack, 'Other', '/other');
+    parameter.grantRead(create({}, stack));
+    Template.fromStack(stack).hasResourceProperties('AWS::IAM::Policy', {
+      Roles: [{ Ref: Match.stringLikeRegexp('^NimScrapeRole') }],
+    });
+  });
+});
+
+describe('VPC', () => {
+  test('an imported one is used as it is, by the scrape function only', () => {
+    const stack = newStack();
+    const group = ec2.SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-0123456789abcdef0');
+    const inVpc = templateOf({ vpc: importedVpc(stack), securityGroups: [group] }, stack);
+    inVpc.resourcePropertiesCountIs('AWS::Lambda::Function', { VpcConfig: Match.anyValue() }, 1);
+    inVpc.hasResourceProperties('AWS::Lambda::Function', {
+      Timeout: 75,
+      VpcConfig: {
+        SubnetIds: ['subnet-a', 'subnet-b'],
+        SecurityGroupIds: ['sg-0123456789abcdef0'],
+      },
+    });
+    inVpc.resourceCountIs('AWS::EC2::VPCEndpoint', 0);
+    inVpc.resourceCountIs('AWS::EC2::SecurityGroup', 0);
+  });
+
+  test('one of this app gets a DynamoDB gateway endpoint, once', () => {
+    const stack = newStack();
+    const vpc = ownVpc(stack);
+    create({ vpc }, stack);
+    new NimToDynatrace(stack, 'Second', { vpc, codeDirectory: directory, parameterPrefix: '/second' });
+    const inVpc = Template.fromStack(stack);
+    inVpc.resourceCountIs('AWS::EC2::VPCEndpoint', 1);
+    inVpc.hasResourceProperties('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Gateway' });
+  });
+
+  test('one of this app that has the endpoint, beside one for S3, is left alone', () => {
+    const stack = newStack();
+    const vpc = ownVpc(stack, {
+      S3: { service: ec2.GatewayVpcEndpointAwsService.S3 },
+      Table: { service: ec2.GatewayVpcEndpointAwsService.DYNAMODB },
+    });
+    templateOf({ vpc }, stack).resourceCountIs('AWS::EC2::VPCEndpoint', 2);
+  });
+
+  test('one of this app with an endpoint for S3 only gets the one for DynamoDB', () => {
+    const stack = newStack();
+    const vpc = ownVpc(stack, { S3: { service: ec2.GatewayVpcEndpointAwsService.S3 } });
+    templateOf({ vpc }, stack).resourceCountIs('AWS::EC2::VPCEndpoint', 2);
+  });
+
+  test('connections are those of the scrape function, and there are none without a VPC', () => {
+    const stack = newStack();
+    const nim = create({ vpc: importedVpc(stack) }, stack);
+    assert.equal(nim.connections.securityGroups.length, 1);
+    assert.throws(() => create().connections, /Only VPC-associated/);
+  });
+});
