@@ -1,0 +1,109 @@
+/** The ports of the local run: real HTTP, a DynamoDB in this process, and a tap on what was delivered. */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { systemClock } from '../adapters/clock.ts';
+import { createExport } from '../adapters/export.ts';
+import { createHttp } from '../adapters/http.ts';
+import { createScrape } from '../adapters/scrape.ts';
+import { createState, createTableIfAbsent } from '../adapters/state-dynamodb.ts';
+import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
+import { decodeBaseline } from '../core/baseline-format.ts';
+import type { Ports, State } from '../core/ports.ts';
+import { createSeriesTable } from '../core/series.ts';
+import { type SeriesState, isPending } from '../core/series-state.ts';
+import type { RunSettings } from './run-options.ts';
+import { startEmbeddedDynamodb } from './world/embedded-dynamodb.ts';
+import { type DecodedPoint, decodeMetricsRequest } from './world/otlp-decoder.ts';
+
+const TABLE = 'nim-to-dynatrace';
+
+export interface LocalPorts {
+  readonly ports: Ports;
+  /** Points of the bodies that were answered 2xx since the last call, decoded from the bytes that were sent. */
+  readonly takeDelivered: () => readonly DecodedPoint[];
+  /** What the committed state of these targets still owes. */
+  readonly pending: (keys: readonly string[]) => Promise<ReadonlyMap<string, readonly SeriesState[]>>;
+  readonly close: () => Promise<void>;
+}
+
+/** @throws Error with a message for people when the state directory cannot be used. */
+export async function openLocalPorts(
+  settings: RunSettings,
+  receiver: string | undefined,
+): Promise<LocalPorts> {
+  const { stateDirectory, dryRun } = settings;
+  const database = await startEmbeddedDynamodb(stateDirectory === undefined ? {} : { path: stateDirectory });
+  const client = new DynamoDBClient({
+    endpoint: database.endpoint,
+    region: 'local',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+  const table = await createTableIfAbsent(client, TABLE);
+  if (table.code === 'failed') throw new Error(table.message);
+  const clock = systemClock;
+  const http = createHttp({ clock });
+  const state = createState({ client, tableName: TABLE, clock, dictionary: BASELINE_DICTIONARY });
+  const endpoint = settings.endpoint ?? receiver;
+  const post = createExport({
+    http,
+    clock,
+    endpoint: () => Promise.resolve(endpoint),
+    token: () => Promise.resolve(settings.endpoint === undefined ? undefined : process.env['DT_API_TOKEN']),
+    tokenRequired: isDynatrace(settings.endpoint),
+  });
+  let delivered: DecodedPoint[] = [];
+  return {
+    ports: {
+      clock,
+      scrape: createScrape({ http, clock }),
+      state: dryRun ? readOnly(state) : state,
+      export: async (body, deadlineMs) => {
+        const outcome = dryRun ? ({ code: 'accepted' } as const) : await post(body, deadlineMs);
+        if (outcome.code === 'accepted' || outcome.code === 'partial')
+          delivered.push(...decodeMetricsRequest(body));
+        return outcome;
+      },
+    },
+    takeDelivered: () => {
+      const points = delivered;
+      delivered = [];
+      return points;
+    },
+    pending: (keys) => readPending(state, keys),
+    close: async () => {
+      await http.close();
+      client.destroy();
+      await database.close();
+    },
+  };
+}
+
+/** A dry run reads what is known and writes nothing. */
+function readOnly(state: State): State {
+  return {
+    ...state,
+    claim: () => Promise.resolve({ code: 'claimed', uncommitted: [] }),
+    commit: () => Promise.resolve({ code: 'committed' }),
+    end: () => Promise.resolve({ code: 'committed' }),
+  };
+}
+
+async function readPending(
+  state: State,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, readonly SeriesState[]>> {
+  const items = await state.load(keys, systemClock.monotonicMs() + 5_000);
+  const pending = new Map<string, readonly SeriesState[]>();
+  for (const [key, loaded] of items) {
+    if (loaded.code !== 'found' || loaded.item.baseline === undefined) continue;
+    const decoded = decodeBaseline(loaded.item.baseline, createSeriesTable());
+    if (decoded.code !== 'baseline') continue;
+    const { series, draining } = decoded.baseline;
+    pending.set(key, [...series.values(), ...draining].filter(isPending));
+  }
+  return pending;
+}
+
+/** Dynatrace wants a token; another receiver may not. */
+function isDynatrace(endpoint: string | undefined): boolean {
+  return endpoint !== undefined && /\.dynatrace(labs)?\.com$/.test(new URL(endpoint).hostname);
+}

@@ -1,0 +1,32 @@
+/** `nim-to-dynatrace <command>`: one file per command. Answers with the exit code: 0 fine, 1 a finding, 2 wrong usage. */
+import { run } from './run.ts';
+
+const COMMANDS: Readonly<Record<string, { readonly about: string; readonly start: Command }>> = {
+  run: { about: 'scrape, turn counters into deltas and send them, from this machine', start: run },
+};
+
+type Command = (args: readonly string[]) => Promise<number>;
+
+export async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  const command = name === undefined || !Object.hasOwn(COMMANDS, name) ? undefined : COMMANDS[name];
+  if (command !== undefined) return command.start(rest);
+  if (name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(`${usage()}\n`);
+    return 0;
+  }
+  const problem = name === undefined ? 'no command is given' : `${JSON.stringify(name)} is no command`;
+  process.stderr.write(`cannot start: ${problem}; the commands are:\n${usage()}\n`);
+  return 2;
+}
+
+function usage(): string {
+  const lines = Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(8)} ${about}`);
+  return [
+    'nim-to-dynatrace <command> [options]',
+    '',
+    ...lines,
+    '',
+    '`nim-to-dynatrace <command> --help` lists its options.',
+  ].join('\n');
+}

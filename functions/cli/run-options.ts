@@ -1,0 +1,188 @@
+/** The options of `run`: one table, which the reader, `--help` and the README's table all come from. */
+import { parseArgs } from 'node:util';
+import type { Target } from '../core/model.ts';
+import { metricsUrl } from '../core/endpoint.ts';
+import { MAX_SHARD_TARGETS } from '../core/work.ts';
+import { readAddress } from '../core/settings.ts';
+
+export interface RunOption {
+  readonly name: string;
+  readonly short?: string;
+  /** What stands behind the name; absent for a switch. */
+  readonly value?: string;
+  readonly default: string;
+  readonly about: string;
+}
+
+export const MIN_INTERVAL_MS = 1_000;
+export const MAX_INTERVAL_MS = 3_600_000;
+export const MAX_COUNT = 1_000_000;
+
+export const RUN_OPTIONS: readonly RunOption[] = [
+  {
+    name: 'target',
+    value: 'URL',
+    default: 'two simulated NIMs',
+    about: 'a NIM to scrape, host:port or http(s)://host:port/path; may be given several times',
+  },
+  {
+    name: 'endpoint',
+    value: 'URL',
+    default: 'a receiver that behaves as Dynatrace',
+    about:
+      'where to send: https://<environment>.live.dynatrace.com/api/v2/otlp or any OTLP/HTTP receiver; the token is read from DT_API_TOKEN',
+  },
+  { name: 'interval', value: 'DURATION', default: '5s', about: 'time between two ticks, 1s to 1h' },
+  { name: 'count', value: 'N', default: 'until Ctrl-C', about: 'end after N ticks' },
+  { name: 'once', default: 'off', about: 'end after one tick' },
+  {
+    name: 'state',
+    value: 'DIR',
+    default: 'in memory',
+    about: 'keep the DynamoDB in this directory, so that the next call goes on from here',
+  },
+  { name: 'dry-run', default: 'off', about: 'show what would be sent; post nothing and commit nothing' },
+  {
+    name: 'output',
+    short: 'o',
+    value: 'table|json',
+    default: 'table',
+    about: 'a table per tick, or one line of JSON per delivered data point',
+  },
+  { name: 'help', short: 'h', default: 'off', about: 'this text' },
+];
+
+export interface RunSettings {
+  readonly targets: readonly Target[];
+  readonly endpoint: string | undefined;
+  readonly intervalMs: number;
+  /** Ticks; Infinity: until interrupted. */
+  readonly count: number;
+  readonly once: boolean;
+  readonly stateDirectory: string | undefined;
+  readonly dryRun: boolean;
+  readonly output: 'table' | 'json';
+}
+
+export type ReadOptions =
+  | { readonly code: 'settings'; readonly settings: RunSettings }
+  | { readonly code: 'help' }
+  | { readonly code: 'wrong'; readonly problems: readonly string[] };
+
+/** Job name of targets given on the command line. */
+const JOB = 'nim';
+
+export function readRunOptions(args: readonly string[]): ReadOptions {
+  let given: Record<string, string | boolean | readonly (string | boolean)[] | undefined>;
+  try {
+    given = parseArgs({
+      args: [...args],
+      options: parseArgsOptions(),
+      strict: true,
+      allowPositionals: false,
+    }).values;
+  } catch (error) {
+    return { code: 'wrong', problems: [`cannot read the options: ${(error as Error).message}; see --help`] };
+  }
+  if (given['help'] === true) return { code: 'help' };
+  const problems: string[] = [];
+  const text = (name: string): string | undefined => given[name] as string | undefined;
+  const settings: RunSettings = {
+    targets: readTargets((given['target'] ?? []) as readonly string[], problems),
+    endpoint: readEndpoint(text('endpoint'), problems),
+    intervalMs: readInterval(text('interval') ?? '5s', problems),
+    count: given['once'] === true ? 1 : readCount(text('count'), problems),
+    once: given['once'] === true,
+    stateDirectory: text('state'),
+    dryRun: given['dry-run'] === true,
+    output: readOutput(text('output') ?? 'table', problems),
+  };
+  if (given['once'] === true && given['count'] !== undefined) {
+    problems.push('cannot use --once and --count together: both say when to end; give one of them');
+  }
+  return problems.length > 0 ? { code: 'wrong', problems } : { code: 'settings', settings };
+}
+
+function parseArgsOptions() {
+  return Object.fromEntries(
+    RUN_OPTIONS.map(({ name, short, value }) => [
+      name,
+      {
+        type: value === undefined ? ('boolean' as const) : ('string' as const),
+        ...(short === undefined ? {} : { short }),
+        ...(name === 'target' ? { multiple: true } : {}),
+      },
+    ]),
+  );
+}
+
+function readTargets(addresses: readonly string[], problems: string[]): readonly Target[] {
+  const targets = new Map<string, Target>();
+  for (const address of addresses) {
+    const target = readAddress(address, JOB);
+    if (typeof target === 'string') problems.push(target);
+    else targets.set(target.key, target);
+  }
+  if (targets.size > MAX_SHARD_TARGETS) {
+    problems.push(
+      `cannot scrape ${targets.size} targets: one run scrapes up to ${MAX_SHARD_TARGETS}; give fewer`,
+    );
+  }
+  return [...targets.values()];
+}
+
+function readEndpoint(endpoint: string | undefined, problems: string[]): string | undefined {
+  if (endpoint === undefined) return undefined;
+  const read = metricsUrl(endpoint);
+  if ('problem' in read) problems.push(read.problem);
+  return endpoint;
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Prometheus durations: `5s`, `1m30s`. */
+function readInterval(text: string, problems: string[]): number {
+  const parts = [...text.matchAll(/(\d+)(ms|s|m|h)/g)];
+  const intervalMs = parts.reduce(
+    (sum, [, amount, unit = '']) => sum + Number(amount) * (UNITS[unit] ?? NaN),
+    0,
+  );
+  const whole = parts.length > 0 && parts.map(([part]) => part).join('') === text;
+  if (!whole || intervalMs < MIN_INTERVAL_MS || intervalMs > MAX_INTERVAL_MS) {
+    problems.push(`cannot use --interval ${text}: it is no duration from 1s to 1h; write 5s, 1m or 1m30s`);
+  }
+  return intervalMs;
+}
+
+function readCount(text: string | undefined, problems: string[]): number {
+  if (text === undefined) return Infinity;
+  const count = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(count >= 1 && count <= MAX_COUNT)) {
+    problems.push(
+      `cannot use --count ${text}: it is no whole number from 1 to ${MAX_COUNT}; write --count 3`,
+    );
+  }
+  return count;
+}
+
+function readOutput(text: string, problems: string[]): 'table' | 'json' {
+  if (text === 'table' || text === 'json') return text;
+  problems.push(`cannot use --output ${text}: it is neither table nor json; write -o table or -o json`);
+  return 'table';
+}
+
+export function runHelp(): string {
+  const rows = RUN_OPTIONS.map(({ name, short, value, default: preset, about }) => {
+    const left = `  ${short === undefined ? '   ' : `-${short},`} --${name}${value === undefined ? '' : ` ${value}`}`;
+    return `${left.padEnd(28)} ${about} (default: ${preset})`;
+  });
+  return [
+    'nim-to-dynatrace run [options]',
+    '',
+    'Scrapes NIM servers, turns their counters and histograms into deltas kept in a DynamoDB, and sends them as OTLP.',
+    '',
+    ...rows,
+    '',
+    'Exit code: 0 when the last run was delivered, 1 when it was not, 2 for wrong usage.',
+  ].join('\n');
+}

@@ -1,0 +1,127 @@
+/** What Dynatrace received at one tick, as a table: a row per series, a column per instance; below it the books. */
+import type { RunReport } from '../core/report.ts';
+import type { BookRow, Books } from './demo.ts';
+import { attributesOf } from './run-json.ts';
+import type { DecodedPoint } from './world/otlp-decoder.ts';
+
+const MAX_ROWS = 60;
+const MAX_COLUMNS = 4;
+const OWN = new Set(['service.name', 'service.instance.id', 'server.address', 'server.port', 'url.scheme']);
+
+export function tableOf(
+  report: RunReport,
+  points: readonly DecodedPoint[],
+  books: Books | undefined,
+): string {
+  const time = new Date(report.tickMs).toISOString();
+  const head = `tick ${time}: ${points.length} points delivered, ${report.pending} series pending, ${report.durationMs} ms`;
+  return [head, ...received(points), ...(books === undefined ? [] : bookLines(books)), '', ''].join('\n');
+}
+
+function received(points: readonly DecodedPoint[]): readonly string[] {
+  const columns: string[] = [];
+  const rows = new Map<string, Map<string, string>>();
+  for (const point of points) {
+    const attributes = attributesOf(point);
+    const column = attributes['service.instance.id'] ?? '';
+    if (!columns.includes(column)) columns.push(column);
+    const name = rowName(point.name, attributes);
+    const row = rows.get(name) ?? new Map<string, string>();
+    rows.set(name, row.set(column, cell(point)));
+  }
+  if (rows.size === 0) return [];
+  const shown = columns.slice(0, MAX_COLUMNS);
+  const body = [...rows]
+    .slice(0, MAX_ROWS)
+    .map(([name, row]) => [name, ...shown.map((column) => row.get(column) ?? '')]);
+  const hidden = [
+    ...(rows.size > MAX_ROWS ? [`${rows.size - MAX_ROWS} more rows`] : []),
+    ...(columns.length > MAX_COLUMNS ? [`${columns.length - MAX_COLUMNS} more instances`] : []),
+  ];
+  return [
+    ...aligned([['received', ...shown], ...body]),
+    ...(hidden.length === 0 ? [] : [`  (${hidden.join(', ')})`]),
+  ];
+}
+
+function rowName(name: string, attributes: Readonly<Record<string, string>>): string {
+  const labels = Object.entries(attributes).filter(([key]) => !OWN.has(key) && key !== 'model_name');
+  return labels.length === 0
+    ? name
+    : `${name}{${labels.map(([key, value]) => `${key}="${value}"`).join(',')}}`;
+}
+
+/** A counter as its rate, a histogram as its median and 95th percentile, a gauge as it is. */
+function cell(point: DecodedPoint): string {
+  if (point.type === 'gauge') return number(point.value ?? NaN);
+  const seconds = Number(point.timeNs - point.startNs) / 1e9;
+  if (point.histogram === undefined) return `${number((point.value ?? NaN) / seconds)}/s`;
+  const { count, bounds, buckets } = point.histogram;
+  if (count === 0) return 'n 0';
+  return `n ${count}  p50 ${number(percentile(0.5, bounds, buckets))}  p95 ${number(percentile(0.95, bounds, buckets))}`;
+}
+
+/** Linear within the bucket, as PromQL's histogram_quantile; the highest finite bound above it. */
+export function percentile(q: number, bounds: readonly number[], buckets: readonly number[]): number {
+  const rank = q * buckets.reduce((sum, bucket) => sum + bucket, 0);
+  let below = 0;
+  for (const [i, bucket] of buckets.entries()) {
+    const upper = bounds[i];
+    if (upper === undefined) break;
+    if (below + bucket >= rank) {
+      const lower = bounds[i - 1] ?? Math.min(0, upper);
+      return lower + (upper - lower) * (bucket === 0 ? 0 : (rank - below) / bucket);
+    }
+    below += bucket;
+  }
+  return bounds.at(-1) ?? NaN;
+}
+
+function bookLines(books: Books): readonly string[] {
+  const isBucket = ({ name }: BookRow): boolean => name.includes('_bucket{');
+  const buckets = books.rows.filter(isBucket);
+  const rows = books.rows.filter((row) => !isBucket(row));
+  const lines = aligned([
+    ['books', 'true', 'seen', 'delivered', 'pending', 'unseen'],
+    ...rows.map((row) => [withoutModel(row.name), ...figures(row)]),
+    [`${buckets.length} histogram buckets`, ...figures(total(buckets))],
+  ]);
+  const verdict = books.balanced
+    ? 'seen = delivered + pending in every row and bucket'
+    : 'THE BOOKS DO NOT BALANCE';
+  return ['', ...lines, `  ${verdict}; restarts so far: ${books.restarts}`, ...books.violations.slice(-5)];
+}
+
+/** All of the demo's series carry the same `model_name`. */
+function withoutModel(name: string): string {
+  return name.replace(/,?model_name="[^"]*"/, '').replace('{}', '');
+}
+
+function total(rows: readonly BookRow[]): BookRow {
+  const sum = (field: 'truth' | 'seen' | 'delivered' | 'pending'): number =>
+    rows.reduce((whole, row) => whole + row[field], 0);
+  return {
+    name: '',
+    truth: sum('truth'),
+    seen: sum('seen'),
+    delivered: sum('delivered'),
+    pending: sum('pending'),
+  };
+}
+
+function figures({ truth, seen, delivered, pending }: BookRow): readonly string[] {
+  return [truth, seen, delivered, pending, truth - seen].map(number);
+}
+
+function number(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+}
+
+/** The first column to the left, the others to the right. */
+function aligned(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)));
+  return rows.map((row) =>
+    `  ${row.map((text, i) => (i === 0 ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0))).join('  ')}`.trimEnd(),
+  );
+}
