@@ -14,7 +14,7 @@ export interface RunOption {
   readonly about: string;
 }
 
-export const MIN_INTERVAL_MS = 1_000;
+export const MIN_INTERVAL_MS = 100;
 export const MAX_INTERVAL_MS = 3_600_000;
 export const MAX_COUNT = 1_000_000;
 
@@ -32,7 +32,7 @@ export const RUN_OPTIONS: readonly RunOption[] = [
     about:
       'where to send: https://<environment>.live.dynatrace.com/api/v2/otlp or any OTLP/HTTP receiver; the token is read from DT_API_TOKEN',
   },
-  { name: 'interval', value: 'DURATION', default: '5s', about: 'time between two ticks, 1s to 1h' },
+  { name: 'interval', value: 'DURATION', default: '5s', about: 'time between two ticks, 100ms to 1h' },
   { name: 'count', value: 'N', default: 'until Ctrl-C', about: 'end after N ticks' },
   { name: 'once', default: 'off', about: 'end after one tick' },
   {
@@ -149,7 +149,7 @@ function readInterval(text: string, problems: string[]): number {
   );
   const whole = parts.length > 0 && parts.map(([part]) => part).join('') === text;
   if (!whole || intervalMs < MIN_INTERVAL_MS || intervalMs > MAX_INTERVAL_MS) {
-    problems.push(`cannot use --interval ${text}: it is no duration from 1s to 1h; write 5s, 1m or 1m30s`);
+    problems.push(`cannot use --interval ${text}: it is no duration from 100ms to 1h; write 5s, 1m or 1m30s`);
   }
   return intervalMs;
 }

@@ -40,6 +40,8 @@ export interface RunReport {
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
   readonly pending: number;
   readonly pendingSinceMs?: number;
+  /** Targets of which something was pending before this run and nothing is now: a gap of theirs was filled. */
+  readonly caughtUp: number;
   readonly commitsFailed: number;
   readonly durationMs: number;
 }
@@ -71,6 +73,8 @@ export function reportRun(
     drops: Object.fromEntries([...drops].sort(([a], [b]) => (a < b ? -1 : 1))),
     pending: targets.reduce((sum, target) => sum + target.pending, 0),
     ...(since.length === 0 ? {} : { pendingSinceMs: Math.min(...since) }),
+    caughtUp: runs.filter(({ item }, i) => item?.pendingSinceMs !== undefined && targets[i]?.pending === 0)
+      .length,
     commitsFailed: targets.filter((target) => target.commitError !== undefined).length,
     durationMs,
   };

@@ -1,0 +1,162 @@
+/** Configuration in SSM Parameter Store: the target documents, the Dynatrace endpoint and the API token. */
+import { GetParameterCommand, GetParametersByPathCommand, ParameterNotFound } from '@aws-sdk/client-ssm';
+import type { SSMClient } from '@aws-sdk/client-ssm';
+import type { Clock } from '../core/ports.ts';
+import { awsFailure } from './aws-failure.ts';
+import { signalAt } from './clock.ts';
+
+/** GetParametersByPath: at most ten parameters a page (SSM API reference, `MaxResults`). */
+const PAGE_SIZE = 10;
+
+/**
+ * 5,000 documents on full pages: 12 s of the 40 reads a second that an account is given (SSM quotas,
+ * throughput).
+ */
+export const MAX_PAGES = 500;
+
+/** How soon an edit is seen; at one tick a minute, with every tick. */
+const ENDPOINT_MAX_AGE_MS = 60_000;
+
+/** A token changes rarely, and a refused one is read again at once (`fresh`). */
+const TOKEN_MAX_AGE_MS = 5 * 60_000;
+
+/** One small read with the SDK's own retries; a run has 70 s for everything. */
+const READ_TIMEOUT_MS = 5_000;
+
+/** One parameter below `<prefix>/targets`, as stored. */
+export interface TargetDocument {
+  /** The whole path; its last segment is the default job name. */
+  readonly name: string;
+  /** Not decrypted: a SecureString is cipher text here, which `type` tells. */
+  readonly value: string;
+  /** Rises by one with each edit. */
+  readonly version: number;
+  readonly type: 'String' | 'StringList' | 'SecureString';
+}
+
+/** All documents, sorted by name, or none of them: after half a list nobody may be declared gone. */
+export type TargetDocuments =
+  | { readonly code: 'read'; readonly documents: readonly TargetDocument[] }
+  | { readonly code: 'failed'; readonly message: string };
+
+/** A single parameter. */
+export type ParameterValue =
+  /**
+   * Trimmed, never empty. With `problem`: reading failed just now and this is the value known from before.
+   */
+  | { readonly code: 'read'; readonly value: string; readonly problem?: string }
+  /** There is no such parameter, or nothing but white space in it. */
+  | { readonly code: 'absent' }
+  | { readonly code: 'failed'; readonly message: string };
+
+/** Nothing here throws for what SSM does. */
+export interface Parameters {
+  readonly targetDocuments: (deadlineMs: number) => Promise<TargetDocuments>;
+  /** `<prefix>/endpoint`, at most a minute old. */
+  readonly endpoint: () => Promise<ParameterValue>;
+  /**
+   * The API token, decrypted and at most five minutes old; `fresh` after Dynatrace refused the one before.
+   */
+  readonly token: (fresh: boolean) => Promise<ParameterValue>;
+}
+
+interface ParametersDeps {
+  readonly client: SSMClient;
+  /** Such as `/nim-to-dynatrace`, without a slash at its end. */
+  readonly prefix: string;
+  readonly clock: Clock;
+  /** Default: `<prefix>/secrets/dt-api-token`. */
+  readonly tokenName?: string;
+}
+
+export function createParameters(deps: ParametersDeps): Parameters {
+  const endpoint = createReader(deps, `${deps.prefix}/endpoint`, ENDPOINT_MAX_AGE_MS);
+  const tokenName = deps.tokenName ?? `${deps.prefix}/secrets/dt-api-token`;
+  const token = createReader(deps, tokenName, TOKEN_MAX_AGE_MS);
+  return {
+    targetDocuments: (deadlineMs) => readTargetDocuments(deps, deadlineMs),
+    endpoint: () => endpoint(false),
+    token,
+  };
+}
+
+async function readTargetDocuments(deps: ParametersDeps, deadlineMs: number): Promise<TargetDocuments> {
+  const path = `${deps.prefix}/targets`;
+  const what = `read the parameters below ${path}`;
+  const signal = signalAt(deps.clock, deadlineMs);
+  // By name: a list that changes between two pages may show a parameter twice.
+  const documents = new Map<string, TargetDocument>();
+  let nextToken: string | undefined;
+  try {
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      // Only a missing NextToken ends the list: a page may be short or empty and still not be the last one.
+      const answer = await deps.client.send(
+        new GetParametersByPathCommand({
+          Path: path,
+          Recursive: true,
+          MaxResults: PAGE_SIZE,
+          NextToken: nextToken,
+        }),
+        { abortSignal: signal },
+      );
+      for (const { Name: name = '', Value: value = '', Version = 0, Type = 'String' } of answer.Parameters ??
+        []) {
+        documents.set(name, { name, value, version: Version, type: Type });
+      }
+      nextToken = answer.NextToken;
+      if (nextToken === undefined || nextToken === '') {
+        return { code: 'read', documents: [...documents.values()].sort(byName) };
+      }
+    }
+  } catch (error) {
+    return { code: 'failed', message: awsFailure(what, error) };
+  }
+  return {
+    code: 'failed',
+    message: `cannot ${what}: more than ${MAX_PAGES} pages; join some documents into one`,
+  };
+}
+
+type Reader = (fresh: boolean) => Promise<ParameterValue>;
+
+/** One parameter with a memory: an old value is better than none while SSM does not answer. */
+function createReader(deps: ParametersDeps, name: string, maxAgeMs: number): Reader {
+  let known: { readonly value: string; readonly readAtMs: number } | undefined;
+  return async (fresh) => {
+    // Wall time, since a frozen sandbox may stop the other clock; a step backwards counts as old.
+    const ageMs = known === undefined ? Infinity : deps.clock.wallMs() - known.readAtMs;
+    if (known !== undefined && !fresh && ageMs >= 0 && ageMs < maxAgeMs) {
+      return { code: 'read', value: known.value };
+    }
+    const answer = await readParameter(deps, name);
+    switch (answer.code) {
+      case 'read':
+        known = { value: answer.value, readAtMs: deps.clock.wallMs() };
+        return answer;
+      case 'absent':
+        known = undefined;
+        return answer;
+      case 'failed':
+        return known === undefined ? answer : { code: 'read', value: known.value, problem: answer.message };
+    }
+  };
+}
+
+async function readParameter(deps: ParametersDeps, name: string): Promise<ParameterValue> {
+  const signal = signalAt(deps.clock, deps.clock.monotonicMs() + READ_TIMEOUT_MS);
+  try {
+    // WithDecryption is ignored for parameters that are not secure.
+    const command = new GetParameterCommand({ Name: name, WithDecryption: true });
+    const answer = await deps.client.send(command, { abortSignal: signal });
+    // A value pasted from a terminal or written by echo ends in a newline.
+    const value = (answer.Parameter?.Value ?? '').trim();
+    return value === '' ? { code: 'absent' } : { code: 'read', value };
+  } catch (error) {
+    if (error instanceof ParameterNotFound) return { code: 'absent' };
+    return { code: 'failed', message: awsFailure(`read the parameter ${name}`, error) };
+  }
+}
+
+function byName(one: TargetDocument, other: TargetDocument): number {
+  return one.name < other.name ? -1 : 1;
+}

@@ -1,0 +1,59 @@
+/** One tick: target documents -> targets -> one message per shard. */
+import type { Log } from '../adapters/log.ts';
+import type { Parameters } from '../adapters/parameters-ssm.ts';
+import type { Queue } from '../adapters/queue-sqs.ts';
+import type { SelfMetrics } from '../adapters/self-metrics.ts';
+import { readDocuments } from '../core/settings.ts';
+import { deduplicationId, planShards } from '../core/work.ts';
+
+export interface DispatchDeps {
+  readonly parameters: Parameters;
+  readonly queue: Queue;
+  readonly log: Log;
+  readonly metrics: SelfMetrics;
+}
+
+/** What the schedule sends: the moment it meant, the same for a doubled delivery. */
+export interface ScheduleEvent {
+  readonly scheduledTime: string;
+}
+
+/** `deadlineMs` is on the monotonic clock. Never throws for what the world did: the next tick carries everything. */
+export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlineMs: number): Promise<void> {
+  const { parameters, queue, log, metrics } = deps;
+  const tickMs = Math.floor(Date.parse(event.scheduledTime) / 1000) * 1000;
+  if (!Number.isFinite(tickMs)) {
+    const problem = `cannot read the tick: scheduledTime is ${JSON.stringify(event.scheduledTime)}; restore the schedule's input`;
+    return log.error('message_invalid', { problem });
+  }
+  const read = await parameters.targetDocuments(deadlineMs);
+  if (read.code === 'failed') return log.error('documents_unread', { tickMs, problem: read.message });
+
+  const { targets, problems } = readDocuments(read.documents);
+  for (const { document, message } of problems) log.warn('document_invalid', { document, problem: message });
+  const plan = planShards(targets, tickMs);
+  for (const problem of plan.problems) log.error('targets_over_limit', { problem });
+
+  const messages = targets.length === 0 ? [] : plan.messages;
+  const unsent = await queue.send(
+    messages.map((message) => ({
+      shard: message.shard,
+      body: JSON.stringify(message),
+      deduplicationId: deduplicationId(message),
+    })),
+    deadlineMs,
+  );
+  for (const { shard, code, message } of unsent)
+    log.error('messages_unsent', { shard, code, problem: message });
+  const invalid = new Set(problems.map(({ document }) => document)).size;
+  log.info('dispatch_finished', {
+    tickMs,
+    documents: read.documents.length,
+    invalid,
+    targets: targets.length,
+  });
+  metrics.publish([
+    { name: 'targets', unit: 'Count', value: targets.length },
+    { name: 'documents.invalid', unit: 'Count', value: invalid },
+  ]);
+}

@@ -1,0 +1,35 @@
+/** The timer's function: `{"scheduledTime": "..."}` once per tick. Here is decided who meets whom. */
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import middy from '@middy/core';
+import { systemClock } from '../adapters/clock.ts';
+import { required } from '../adapters/env.ts';
+import { createLog } from '../adapters/log.ts';
+import { logBugs } from '../adapters/log-bugs.ts';
+import { createParameters } from '../adapters/parameters-ssm.ts';
+import { createQueue } from '../adapters/queue-sqs.ts';
+import { createSelfMetrics } from '../adapters/self-metrics.ts';
+import { type DispatchDeps, type ScheduleEvent, dispatch } from './dispatch.ts';
+
+/** Left at the end, so that the last request is aborted and said so, rather than cut off by Lambda. */
+const MARGIN_MS = 2_000;
+
+const log = createLog({ service: 'dispatch' });
+
+const deps: DispatchDeps = {
+  parameters: createParameters({
+    client: new SSMClient(),
+    prefix: required('PARAMETER_PREFIX'),
+    clock: systemClock,
+  }),
+  queue: createQueue({ client: new SQSClient(), queueUrl: required('QUEUE_URL'), clock: systemClock }),
+  log,
+  metrics: createSelfMetrics({ service: 'dispatch' }),
+};
+
+export const handler = middy<ScheduleEvent, void>()
+  .use(logBugs(log))
+  .handler(async (event, context) => {
+    const deadlineMs = systemClock.monotonicMs() + context.getRemainingTimeInMillis() - MARGIN_MS;
+    await dispatch(event, deps, deadlineMs);
+  });

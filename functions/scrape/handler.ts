@@ -1,0 +1,79 @@
+/** The worker: one message of the FIFO queue per invocation. Here is decided who meets whom. */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import middy from '@middy/core';
+import type { SQSEvent } from 'aws-lambda';
+import { systemClock } from '../adapters/clock.ts';
+import { optional, required, requiredNumber } from '../adapters/env.ts';
+import { createExport } from '../adapters/export.ts';
+import { createHttp } from '../adapters/http.ts';
+import { createLog } from '../adapters/log.ts';
+import { logBugs } from '../adapters/log-bugs.ts';
+import { type ParameterValue, createParameters } from '../adapters/parameters-ssm.ts';
+import { createScrape } from '../adapters/scrape.ts';
+import { createSelfMetrics } from '../adapters/self-metrics.ts';
+import { createState } from '../adapters/state-dynamodb.ts';
+import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
+import { createMemory } from '../core/points.ts';
+import { type WorkDeps, workOff } from './work-off.ts';
+
+const log = createLog({ service: 'scrape' });
+const clock = systemClock;
+const http = createHttp({ clock });
+const parameters = createParameters({
+  client: new SSMClient(),
+  prefix: required('PARAMETER_PREFIX'),
+  clock,
+});
+const fixedEndpoint = optional('ENDPOINT');
+
+/** Kept over invocations: sockets, parameters a minute old, and the run's memory. Never a baseline. */
+const deps: WorkDeps = {
+  ports: {
+    clock,
+    scrape: createScrape({ http, clock }),
+    export: createExport({
+      http,
+      clock,
+      endpoint: async () => fixedEndpoint ?? known('endpoint', await parameters.endpoint()),
+      token: async (fresh) => known('API token', await parameters.token(fresh)),
+      tokenRequired: true,
+    }),
+    state: createState({
+      client: new DynamoDBClient(),
+      tableName: required('TABLE_NAME'),
+      clock,
+      dictionary: BASELINE_DICTIONARY,
+    }),
+  },
+  memory: createMemory(),
+  log,
+  metrics: createSelfMetrics({ service: 'scrape' }),
+  maxStalenessMs: requiredNumber('MAX_STALENESS_MS'),
+};
+
+export const handler = middy<SQSEvent, void>()
+  .use(logBugs(log))
+  .handler(async ({ Records }, context) => {
+    for (const record of Records) {
+      const delivery = {
+        body: record.body,
+        writer: context.awsRequestId,
+        firstReceivedMs: Number(record.attributes.ApproximateFirstReceiveTimestamp),
+        remainingMs: context.getRemainingTimeInMillis(),
+      };
+      await workOff(delivery, deps);
+    }
+  });
+
+/** What could not be read is said once; the run goes on as while waiting for it. */
+function known(what: string, parameter: ParameterValue): string | undefined {
+  const problem =
+    parameter.code === 'failed'
+      ? parameter.message
+      : parameter.code === 'read'
+        ? parameter.problem
+        : undefined;
+  if (problem !== undefined) log.warn('parameter_unread', { what, problem });
+  return parameter.code === 'read' ? parameter.value : undefined;
+}

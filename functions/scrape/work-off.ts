@@ -1,0 +1,123 @@
+/** One queue message: which of its work is still worth doing, until when, and what is said of it. */
+import type { Log } from '../adapters/log.ts';
+import type { SelfMetrics } from '../adapters/self-metrics.ts';
+import { runShard } from '../core/pipeline.ts';
+import type { Memory } from '../core/points.ts';
+import type { Ports } from '../core/ports.ts';
+import type { RunReport } from '../core/report.ts';
+import { MAX_MESSAGE_AGE_MS, readMessage } from '../core/work.ts';
+
+export interface WorkDeps {
+  readonly ports: Ports;
+  readonly memory: Memory;
+  readonly log: Log;
+  readonly metrics: SelfMetrics;
+  /** 0: never stale. */
+  readonly maxStalenessMs: number;
+}
+
+/** What the handler knows of a message beside its body. */
+export interface Delivery {
+  readonly body: string;
+  /** Unique to this invocation. */
+  readonly writer: string;
+  /** When the queue first handed the message out: after the visibility timeout another worker may have it. */
+  readonly firstReceivedMs: number;
+  readonly remainingMs: number;
+}
+
+/** The queue's visibility timeout: nothing is posted after it, for another worker may be at the same shard. */
+export const VISIBILITY_TIMEOUT_MS = 90_000;
+/** Left at a run's end, so that it never dies at the timeout with an answer under way. */
+export const MARGIN_MS = 5_000;
+
+/** Never throws for what the world did: a message is done with one way or the other, the next tick carries on. */
+export async function workOff(delivery: Delivery, deps: WorkDeps): Promise<void> {
+  const { ports, memory, log, metrics, maxStalenessMs } = deps;
+  const read = readMessage(parse(delivery.body));
+  if (read.code === 'malformed') return log.error('message_invalid', { problem: read.message });
+
+  const { tickMs, shard, targets } = read.message;
+  const nowMs = ports.clock.wallMs();
+  if (nowMs - tickMs > MAX_MESSAGE_AGE_MS)
+    return log.warn('run_skipped', { tickMs, shard, reason: 'too_old' });
+  const budgetMs =
+    Math.min(delivery.remainingMs, delivery.firstReceivedMs + VISIBILITY_TIMEOUT_MS - nowMs) - MARGIN_MS;
+  if (budgetMs <= 0) return log.warn('run_skipped', { tickMs, shard, reason: 'no_time_left' });
+
+  const deadlineMs = ports.clock.monotonicMs() + budgetMs;
+  const work = { tickMs, shard, targets, maxStalenessMs, writer: delivery.writer, deadlineMs };
+  const report = await runShard(work, ports, memory);
+  tell(report, log);
+  publish(report, metrics, nowMs);
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+/** One line per run, one per target or body that failed. */
+function tell(report: RunReport, log: Log): void {
+  const { tickMs, shard } = report;
+  if (report.code === 'not_newer') return log.warn('run_skipped', { tickMs, shard, reason: 'not_newer' });
+  if (report.code === 'failed') return log.error('claim_failed', { tickMs, shard, problem: report.message });
+  for (const { job, instance, error, commitError } of report.targets) {
+    if (error !== undefined) log.warn('target_failed', { tickMs, job, instance, problem: error });
+    if (commitError !== undefined)
+      log.error('commit_failed', { tickMs, job, instance, problem: commitError });
+  }
+  for (const { outcome, points } of report.exports) {
+    if (outcome.code === 'accepted') continue;
+    const problem = outcome.message;
+    if (outcome.code === 'waiting_for_token' || outcome.code === 'waiting_for_endpoint')
+      log.warn(outcome.code, { problem });
+    else if (outcome.code === 'partial')
+      log.warn('export_partial', { points, rejected: outcome.rejectedPoints, problem });
+    else log.error('export_failed', { code: outcome.code, points, problem });
+  }
+  log.info('run_finished', {
+    tickMs,
+    shard,
+    targets: report.targets.length,
+    up: report.targets.filter((target) => target.up).length,
+    pointsSent: report.pointsSent,
+    pointsRejected: report.pointsRejected,
+    drops: { ...report.drops },
+    pendingSeries: report.pending,
+    pendingSinceMs: report.pendingSinceMs,
+    caughtUp: report.caughtUp,
+    commitsFailed: report.commitsFailed,
+    durationMs: report.durationMs,
+  });
+}
+
+/** Once per shard, never per target. */
+function publish(report: RunReport, metrics: SelfMetrics, nowMs: number): void {
+  if (report.code !== 'ended') return;
+  const sum = (value: (run: RunReport['exports'][number]) => number): number =>
+    report.exports.reduce((total, run) => total + value(run), 0);
+  metrics.publish([
+    { name: 'points.sent', unit: 'Count', value: report.pointsSent },
+    { name: 'points.rejected', unit: 'Count', value: report.pointsRejected },
+    { name: 'pending.points', unit: 'Count', value: report.pending },
+    { name: 'pending.age', unit: 'Seconds', value: ageSeconds(report.pendingSinceMs, nowMs) },
+    { name: 'catch_up', unit: 'Count', value: report.caughtUp },
+    {
+      name: 'exports.unknown',
+      unit: 'Count',
+      value: sum(({ outcome }) => (outcome.code === 'unknown' ? 1 : 0)),
+    },
+    { name: 'export.duration', unit: 'Milliseconds', value: sum(({ durationMs }) => durationMs) },
+    { name: 'export.size', unit: 'Bytes', value: sum(({ bytes }) => bytes) },
+    { name: 'targets.down', unit: 'Count', value: report.targets.filter((target) => !target.up).length },
+    { name: 'commits.failed', unit: 'Count', value: report.commitsFailed },
+  ]);
+}
+
+function ageSeconds(sinceMs: number | undefined, nowMs: number): number {
+  return sinceMs === undefined ? 0 : Math.max(0, Math.round((nowMs - sinceMs) / 1000));
+}
