@@ -15,8 +15,8 @@ export const MAX_ATTEMPTS = 10;
 export const ATTEMPT_TIMEOUT_MS = 30_000;
 
 /**
- * A partial success may explain each of a body's points in a line of its own, and its count is lost with a body that
- * is cut. A megabyte holds a line of 300 characters for each point of the largest body.
+ * A partial success may explain each of a body's points in a line of its own, and its count is lost with a
+ * body that is cut. A megabyte holds a line of 300 characters for each point of the largest body.
  */
 export const MAX_ANSWER_BYTES = 1_048_576;
 
@@ -52,7 +52,9 @@ export interface ExportDeps {
   readonly observe?: (attempt: ExportAttempt) => void;
 }
 
-/** What an attempt means: an outcome, `again` when nothing was accepted for sure, `denied` for 401 and 403. */
+/**
+ * What an attempt means: an outcome, `again` when nothing was accepted for sure, `denied` for 401 and 403.
+ */
 type Verdict =
   | ExportOutcome
   | { readonly code: 'again'; readonly message: string; readonly waitMs?: number }
@@ -175,8 +177,9 @@ function backoffMs(attempt: number, random: number): number {
 }
 
 /**
- * Only what surely was not accepted may be sent again within a run: an error before the first byte, 429 and 503.
- * Everything else that is no clear answer may have been accepted (OTLP has no idempotency key) and is `unknown`.
+ * Only what surely was not accepted may be sent again within a run: an error before the first byte, 429 and
+ * 503. Everything else that is no clear answer may have been accepted (OTLP has no idempotency key) and is
+ * `unknown`.
  */
 function judge(result: HttpResult, url: URL, token: string | undefined, wallMs: number): Verdict {
   const say = (cause: string, remedy: string) =>
@@ -217,7 +220,9 @@ function refusalRemedy(status: number): string {
   return 'check the endpoint';
 }
 
-/** Accepted whatever the body says; a partial success is read where it can be, and only says what was lost. */
+/**
+ * Accepted whatever the body says; a partial success is read where it can be, and only says what was lost.
+ */
 function acceptance(answer: HttpAnswer, token: string | undefined): ExportOutcome {
   const contentType = answer.headers['content-type'] ?? '';
   if (answer.flaw !== undefined || !/^application\/x-protobuf\b/i.test(contentType))
@@ -234,8 +239,8 @@ function acceptance(answer: HttpAnswer, token: string | undefined): ExportOutcom
 
 /**
  * How long to wait, as the server says: `Retry-After` (RFC 9110 10.2.3, seconds or a date), else Dynatrace's
- * `X-RateLimit-Reset` (microseconds since the epoch). Dates are read against the server's own `Date` where there is
- * one. Undefined: nothing said, or a moment already past.
+ * `X-RateLimit-Reset` (microseconds since the epoch). Dates are read against the server's own `Date` where
+ * there is one. Undefined: nothing said, or a moment already past.
  */
 function serverWaitMs(answer: HttpAnswer, wallMs: number): number | undefined {
   const date = Date.parse(answer.headers['date'] ?? '');
@@ -248,7 +253,10 @@ function serverWaitMs(answer: HttpAnswer, wallMs: number): number | undefined {
   return resetMs > 0 ? resetMs : undefined;
 }
 
-/** The message of Dynatrace's error envelope, `{"error":{"code":n,"message":"..."}}`; empty when there is none. */
+/**
+ * The message of Dynatrace's error envelope, `{"error":{"code":n,"message":"..."}}`; empty when there is
+ * none.
+ */
 function excerpt(answer: HttpAnswer, token: string | undefined): string {
   try {
     const envelope: unknown = JSON.parse(new TextDecoder().decode(answer.body));
@@ -265,7 +273,9 @@ function property(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
-/** A proxy that echoes headers must not put the token into our logs: neither whole nor its secret last part. */
+/**
+ * A proxy that echoes headers must not put the token into our logs: neither whole nor its secret last part.
+ */
 function redact(text: string, token: string | undefined): string {
   if (token === undefined) return text;
   const secret = token.slice(token.lastIndexOf('.') + 1);

@@ -1,4 +1,6 @@
-/** HTTP/1.1 as the adapters need it: one request, one true deadline, one bound, and an answer that is a value. */
+/**
+ * HTTP/1.1 as the adapters need it: one request, one true deadline, one bound, and an answer that is a value.
+ */
 import { BlockList } from 'node:net';
 import { getCACertificates } from 'node:tls';
 import { promisify } from 'node:util';
@@ -34,7 +36,9 @@ export interface HttpRequest {
   readonly maxBytes: number;
 }
 
-/** Why the body is not whole: the limit was reached, the time was over, or it ended early or does not unpack. */
+/**
+ * Why the body is not whole: the limit was reached, the time was over, or it ended early or does not unpack.
+ */
 export interface BodyFlaw {
   readonly code: 'limit' | 'timeout' | 'broken';
   readonly cause: string;
@@ -55,7 +59,9 @@ export interface HttpAnswer {
 export interface HttpFailure {
   /** `reset`: closed after the request was handed to the connection; `protocol`: what came is not HTTP. */
   readonly code: 'connect' | 'tls' | 'timeout' | 'reset' | 'protocol';
-  /** False only when surely no byte of this request was written: it may be repeated without doubling anything. */
+  /**
+   * False only when surely no byte of this request was written: it may be repeated without doubling anything.
+   */
   readonly sent: boolean;
   /** A clause without secrets. */
   readonly cause: string;
@@ -71,12 +77,12 @@ export interface Http {
 }
 
 /**
- * One agent, meant to live as long as the process. Certificates are always verified; `ca` (PEM) is trusted beside
- * the authorities that Node trusts.
+ * One agent, meant to live as long as the process. Certificates are always verified; `ca` (PEM) is trusted
+ * beside the authorities that Node trusts.
  *
- * A sandbox that was frozen wakes with connections whose other end is long gone. A GET is harmless to repeat. A POST
- * that is reset cannot be told from one that was accepted, so no POST ever meets an old connection: each has a
- * connection of its own, and what that costs is one handshake, with TLS sessions resumed.
+ * A sandbox that was frozen wakes with connections whose other end is long gone. A GET is harmless to repeat.
+ * A POST that is reset cannot be told from one that was accepted, so no POST ever meets an old connection:
+ * each has a connection of its own, and what that costs is one handshake, with TLS sessions resumed.
  */
 export function createHttp(deps: { clock: Clock; ca?: string; connectTimeoutMs?: number }): Http {
   const agent = new Agent({
@@ -105,8 +111,8 @@ export function createHttp(deps: { clock: Clock; ca?: string; connectTimeoutMs?:
 }
 
 /**
- * One request on one connection. `onRequestStart` comes on a connection that is ready, just before the first byte is
- * written, and aborting there writes nothing: what never got so far was surely not sent.
+ * One request on one connection. `onRequestStart` comes on a connection that is ready, just before the first
+ * byte is written, and aborting there writes nothing: what never got so far was surely not sent.
  */
 function exchange(agent: Agent, request: HttpRequest, timeoutMs: number): Promise<HttpResult> {
   if (timeoutMs <= 0)
@@ -215,7 +221,10 @@ function isPacked(headers: Readonly<Record<string, string>>): boolean {
   return /^\s*(?:x-)?gzip\s*$/i.test(headers['content-encoding'] ?? '');
 }
 
-/** What does not compress grows a little: 5 bytes per stored block, and a header (RFC 1951 3.2.4, RFC 1952 2.3). */
+/**
+ * What does not compress grows a little: 5 bytes per stored block, and a header (RFC 1951 3.2.4, RFC 1952
+ * 2.3).
+ */
 function packedLimit(maxBytes: number): number {
   return maxBytes + Math.ceil(maxBytes / 1_000) + 1_024;
 }
@@ -224,7 +233,10 @@ function limitFlaw(maxBytes: number): BodyFlaw {
   return { code: 'limit', cause: `the body reached ${maxBytes} bytes` };
 }
 
-/** The instance metadata and task credentials of AWS live here; no target may lead to them, whatever its name says. */
+/**
+ * The instance metadata and task credentials of AWS live here; no target may lead to them, whatever its name
+ * says.
+ */
 function linkLocal(): BlockList {
   const list = new BlockList();
   list.addSubnet('169.254.0.0', 16, 'ipv4');

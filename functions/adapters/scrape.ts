@@ -1,4 +1,6 @@
-/** GETs one target's page. Follows what Prometheus does where its manual speaks: only 200 counts, limits fail. */
+/**
+ * GETs one target's page. Follows what Prometheus does where its manual speaks: only 200 counts, limits fail.
+ */
 import type { Target } from '../core/model.ts';
 import type { ScrapeFailureCode } from '../core/outcome.ts';
 import type { Clock, Scrape, ScrapeResult } from '../core/ports.ts';
@@ -15,8 +17,8 @@ const MAX_REDIRECTS = 2;
 export const MAX_REMEMBERED = 10_000;
 
 /**
- * The Python client walks the list in order and ignores q; asked for anything newer it may answer OpenMetrics with
- * colons replaced. Plain text keeps the names.
+ * The Python client walks the list in order and ignores q; asked for anything newer it may answer OpenMetrics
+ * with colons replaced. Plain text keeps the names.
  */
 const ACCEPT = 'text/plain;version=0.0.4,*/*;q=0.1';
 
@@ -75,8 +77,8 @@ interface NotFound {
 }
 
 /**
- * GETs one path and follows redirects as long as they stay on the same scheme, host and port: a target can neither
- * send the scrape elsewhere nor see what was meant for another host.
+ * GETs one path and follows redirects as long as they stay on the same scheme, host and port: a target can
+ * neither send the scrape elsewhere nor see what was meant for another host.
  */
 async function visitPath(http: Http, visit: Visit, path: string): Promise<ScrapeResult | NotFound> {
   let url = pageUrl(visit.target, path);

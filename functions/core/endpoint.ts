@@ -3,14 +3,17 @@
 /** OTLP/HTTP's path below a base URL (OTLP 1.x, "OTLP/HTTP Request"). */
 const METRICS_PATH = '/v1/metrics';
 
-/** The base path of Dynatrace's OTLP API; `/e/<environment>` stands before it on an ActiveGate and on Managed. */
+/**
+ * The base path of Dynatrace's OTLP API; `/e/<environment>` stands before it on an ActiveGate and on Managed.
+ */
 const DYNATRACE_PATH = /^(\/e\/[^/]+)?\/api\/v2\/otlp(?:\/v1\/metrics)?$/;
 
 const DYNATRACE_HOST = /\.dynatrace(?:labs)?\.com$/;
 
 /**
- * The URL to post metrics to, from a base or a full URL. `problem` is a message for people: what is wrong with the
- * endpoint and what to store instead. It never repeats user information or a query, since either may be a secret.
+ * The URL to post metrics to, from a base or a full URL. `problem` is a message for people: what is wrong
+ * with the endpoint and what to store instead. It never repeats user information or a query, since either may
+ * be a secret.
  */
 export function metricsUrl(endpoint: string): { readonly url: string } | { readonly problem: string } {
   const url = parse(endpoint.trim());

@@ -1,0 +1,357 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { describe, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { systemClock as clock } from '../../functions/adapters/clock.ts';
+import { createHttp } from '../../functions/adapters/http.ts';
+import { MAX_REMEMBERED, createScrape } from '../../functions/adapters/scrape.ts';
+import type { Target } from '../../functions/core/model.ts';
+import type { Scrape, ScrapeResult } from '../../functions/core/ports.ts';
+import { closedPort, serveHttp, serveTcp, testCertificate } from './local-servers.ts';
+import type { Answer } from './local-servers.ts';
+
+const PAGE = 'up 1\n';
+
+function target(address: string, more: Partial<Target> = {}): Target {
+  return {
+    key: address,
+    job: 'nim',
+    instance: address,
+    scheme: 'http',
+    address,
+    path: '/metrics',
+    params: [],
+    intervalMs: 60_000,
+    timeoutMs: 10_000,
+    sampleLimit: 1_000,
+    bodySizeLimitBytes: 1_000,
+    initialValue: 'auto',
+    ...more,
+  };
+}
+
+function openScrape(t: TestContext, ca?: string): Scrape {
+  const http = createHttp({ clock, ...(ca === undefined ? {} : { ca }) });
+  t.after(() => http.close());
+  return createScrape({ http, clock });
+}
+
+const soon = (ms = 10_000) => clock.monotonicMs() + ms;
+
+function assertFailure(result: ScrapeResult, code: ScrapeResult['code'], text: RegExp): void {
+  assert.equal(result.code, code);
+  assert.ok('message' in result);
+  assert.match(result.message, /^cannot scrape .+: .+; .+$/);
+  assert.match(result.message, text);
+}
+
+function assertPage(result: ScrapeResult, path: string): void {
+  assert.ok(result.code === 'page', 'message' in result ? result.message : '');
+  assert.equal(Buffer.from(result.body).toString(), PAGE);
+  assert.equal(result.path, path);
+}
+
+/** Answers the paths named, 404 to all others. */
+function only(paths: Readonly<Record<string, (response: ServerResponse) => void>>): Answer {
+  return ({ url }, response) => {
+    const answer = paths[url];
+    if (answer === undefined) response.writeHead(404).end('not here');
+    else answer(response);
+  };
+}
+
+describe('a page', () => {
+  test('asks as Prometheus does, for text only, and unpacks what comes', async (t) => {
+    const server = await serveHttp(t, (_, response) => {
+      response.writeHead(200, { 'content-encoding': 'gzip', date: 'Tue, 24 Nov 2026 20:00:00 GMT' });
+      response.end(gzipSync(PAGE));
+    });
+    const result = await openScrape(t)(
+      target(server.address, {
+        path: '/pro metheus',
+        params: [
+          ['a', 'b c'],
+          ['a', '&'],
+        ],
+        timeoutMs: 2_500,
+      }),
+      soon(),
+    );
+    assertPage(result, '/pro metheus');
+    assert.ok(result.code === 'page' && result.dateMs === Date.UTC(2026, 10, 24, 20));
+    const [request] = server.requests;
+    assert.equal(request?.url, '/pro%20metheus?a=b+c&a=%26');
+    assert.equal(request.headers.accept, 'text/plain;version=0.0.4,*/*;q=0.1');
+    assert.equal(request.headers['accept-encoding'], 'gzip');
+    assert.equal(request.headers['x-prometheus-scrape-timeout-seconds'], '2.5');
+    assert.equal(request.headers['user-agent'], 'nim-to-dynatrace');
+    assert.equal(request.headers.authorization, undefined);
+  });
+
+  test('without a date, or with one that cannot be read, there is none', async (t) => {
+    const server = await serveHttp(t, (_, response, nth) => {
+      response.sendDate = false;
+      if (nth === 2) response.setHeader('date', 'yesterday');
+      response.end(PAGE);
+    });
+    const scrape = openScrape(t);
+    for (let round = 0; round < 2; round++) {
+      const result = await scrape(target(server.address), soon());
+      assertPage(result, '/metrics');
+      assert.ok(!('dateMs' in result));
+    }
+  });
+
+  test('over TLS, and only when the certificate is trusted', async (t) => {
+    const server = await serveHttp(t, (_, response) => response.end(PAGE), true);
+    const secure = target(`localhost:${server.port}`, { scheme: 'https' });
+    assertPage(await openScrape(t, testCertificate)(secure, soon()), '/metrics');
+    assertFailure(await openScrape(t)(secure, soon()), 'tls', /self-signed/);
+  });
+
+  test('HTML with 200 is handed on: what a page says is not judged here', async (t) => {
+    const server = await serveHttp(t, (_, response) =>
+      response.setHeader('content-type', 'text/html').end(PAGE),
+    );
+    assertPage(await openScrape(t)(target(server.address), soon()), '/metrics');
+  });
+});
+
+describe('no page', () => {
+  test('any status but 200, with the likely cause', async (t) => {
+    const causes: readonly (readonly [status: number, text: RegExp])[] = [
+      [204, /status 204/],
+      [206, /status 206/],
+      [304, /status 304/],
+      [401, /status 401.*authorization/],
+      [403, /status 403.*authorization/],
+      [404, /status 404.*metrics_path/],
+      [500, /status 500.*log/],
+      [503, /status 503.*loading/],
+    ];
+    const server = await serveHttp(t, (request, response) => {
+      response.writeHead(Number.parseInt(request.url.slice(1), 10)).end('planted body');
+    });
+    const scrape = openScrape(t);
+    for (const [status, text] of causes) {
+      const asked = target(server.address, { path: `/${status}`, params: [['key', 'planted']] });
+      const result = await scrape(asked, soon());
+      assertFailure(result, 'status', text);
+      assert.ok('message' in result && !result.message.includes('planted'));
+    }
+  });
+
+  test('nobody listens, nobody resolves, no address', async (t) => {
+    const scrape = openScrape(t);
+    assertFailure(await scrape(target(`127.0.0.1:${await closedPort()}`), soon()), 'connect', /refused/);
+    const unresolved = await scrape(target('does-not-exist.invalid:8000'), soon());
+    assert.ok(unresolved.code === 'connect' || unresolved.code === 'timeout');
+    for (const address of ['', 'a b', 'host:port', 'user:planted@host:1', 'host:1/path', 'host?x=planted']) {
+      const result = await scrape(target(address, { instance: 'i' }), soon());
+      assertFailure(result, 'connect', /not host:port/);
+      assert.ok('message' in result && !result.message.includes('planted'));
+    }
+    assertFailure(await scrape(target('169.254.0.1'), soon()), 'connect', /link-local/);
+  });
+
+  test('closed before an answer, or an answer that is no HTTP', async (t) => {
+    const closing = await serveTcp(t, (socket) => socket.once('data', () => socket.end()));
+    assertFailure(await openScrape(t)(target(closing.address), soon()), 'connect', /closed before/);
+    const other = await serveTcp(t, (socket) => socket.once('data', () => socket.end('220 ready\r\n')));
+    assertFailure(await openScrape(t)(target(other.address), soon()), 'connect', /not HTTP/);
+  });
+
+  test('the size limit: one byte below it passes, the limit itself fails', async (t) => {
+    const server = await serveHttp(t, ({ url }, response) => response.end('x'.repeat(Number(url.slice(1)))));
+    const scrape = openScrape(t);
+    assert.equal((await scrape(target(server.address, { path: '/999' }), soon())).code, 'page');
+    for (const path of ['/1000', '/1001']) {
+      assertFailure(await scrape(target(server.address, { path }), soon()), 'body_size_limit', /1000 bytes/);
+    }
+  });
+
+  test('a body that ended early', async (t) => {
+    const server = await serveTcp(t, (socket) => {
+      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nup 1\n'));
+    });
+    assertFailure(await openScrape(t)(target(server.address), soon()), 'body', /ended early/);
+  });
+
+  test('the sooner of the timeout and the deadline ends the whole scrape', async (t) => {
+    const silent = await serveTcp(t, (socket) => socket.resume());
+    const scrape = openScrape(t);
+    const byTimeout = await scrape(target(silent.address, { timeoutMs: 100 }), soon());
+    assertFailure(byTimeout, 'timeout', /100 ms.*scrape_timeout/);
+    assertFailure(await scrape(target(silent.address), soon(100)), 'timeout', /\d+ ms/);
+    const connections = silent.connections();
+    assertFailure(await scrape(target(silent.address), soon(-1)), 'timeout', /0 ms/);
+    assert.equal(silent.connections(), connections);
+  });
+
+  test('the timeout is not renewed by a fallback, a redirect or a drip', async (t) => {
+    const server = await serveHttp(t, ({ url }, response) => {
+      if (url === '/v1/metrics') setTimeout(() => response.writeHead(404).end(), 150);
+      else if (url === '/metrics')
+        setTimeout(() => response.writeHead(307, { location: '/metrics/' }).end(), 150);
+      else {
+        const timer = setInterval(() => response.write('#\n'), 20);
+        response.on('close', () => clearInterval(timer));
+      }
+    });
+    const startMs = clock.monotonicMs();
+    const result = await openScrape(t)(target(server.address, { path: '', timeoutMs: 500 }), soon());
+    assertFailure(result, 'timeout', /500 ms/);
+    assert.ok(clock.monotonicMs() - startMs < 5_000);
+  });
+});
+
+describe('without a configured path', () => {
+  test('NIM answers the first', async (t) => {
+    const server = await serveHttp(t, only({ '/v1/metrics': (response) => response.end(PAGE) }));
+    assertPage(await openScrape(t)(target(server.address, { path: '' }), soon()), '/v1/metrics');
+    assert.equal(server.requests.length, 1);
+  });
+
+  test('the fallback is remembered, and forgotten when it is gone', async (t) => {
+    let place = '/metrics';
+    const server = await serveHttp(t, ({ url }, response) => {
+      response.writeHead(url === place ? 200 : 404).end(PAGE);
+    });
+    const scrape = openScrape(t);
+    const nim = target(server.address, { path: '' });
+    const asked = async (path: string) => {
+      const before = server.requests.length;
+      assertPage(await scrape(nim, soon()), path);
+      return server.requests.slice(before).map((request) => request.url);
+    };
+    assert.deepEqual(await asked('/metrics'), ['/v1/metrics', '/metrics']);
+    assert.deepEqual(await asked('/metrics'), ['/metrics']);
+    place = '/v1/metrics';
+    assert.deepEqual(await asked('/v1/metrics'), ['/metrics', '/v1/metrics']);
+    assert.deepEqual(await asked('/v1/metrics'), ['/v1/metrics']);
+  });
+
+  test('only a 200 is remembered, and only a 404 leads on', async (t) => {
+    let status = 503;
+    const server = await serveHttp(
+      t,
+      only({ '/metrics': (response) => response.writeHead(status).end(PAGE) }),
+    );
+    const scrape = openScrape(t);
+    const nim = target(server.address, { path: '' });
+    assertFailure(await scrape(nim, soon()), 'status', /\/metrics: .*503/);
+    status = 200;
+    assertPage(await scrape(nim, soon()), '/metrics');
+    assert.deepEqual(
+      server.requests.map((request) => request.url),
+      ['/v1/metrics', '/metrics', '/v1/metrics', '/metrics'],
+    );
+    status = 500;
+    assertFailure(await scrape(nim, soon()), 'status', /500/);
+    assert.equal(server.requests.length, 5);
+  });
+
+  test('404 on both names both', async (t) => {
+    const server = await serveHttp(t, only({}));
+    const result = await openScrape(t)(target(server.address, { path: '' }), soon());
+    assertFailure(result, 'status', /\/v1\/metrics and \/metrics both answered status 404; .*metrics_path/);
+  });
+
+  test('a configured path is taken as it is', async (t) => {
+    const server = await serveHttp(t, only({ '/metrics': (response) => response.end(PAGE) }));
+    assertFailure(
+      await openScrape(t)(target(server.address, { path: '/v1/metrics' }), soon()),
+      'status',
+      /404/,
+    );
+    assert.equal(server.requests.length, 1);
+  });
+
+  test('what is remembered is bounded: the target remembered longest ago is asked anew', async () => {
+    const asked: string[] = [];
+    const scrape = createScrape({
+      clock,
+      http: {
+        request: ({ url }) => {
+          asked.push(url.pathname);
+          const status = url.pathname === '/metrics' ? 200 : 404;
+          return Promise.resolve({ code: 'answer', status, headers: {}, body: new Uint8Array() });
+        },
+        close: () => Promise.resolve(),
+      },
+    });
+    const visit = async (key: number) => {
+      asked.length = 0;
+      await scrape(target('127.0.0.1:1', { key: String(key), path: '' }), soon());
+      return asked.length;
+    };
+    for (let key = 0; key < MAX_REMEMBERED; key++) assert.equal(await visit(key), 2);
+    assert.equal(await visit(0), 1, 'at the bound nothing is forgotten, and this one is now the latest');
+    assert.equal(await visit(MAX_REMEMBERED), 2);
+    assert.equal(await visit(0), 1);
+    assert.equal(await visit(1), 2, 'one past the bound forgets one');
+  });
+});
+
+describe('redirects', () => {
+  const to = (location: string) => (response: ServerResponse) =>
+    void response.writeHead(307, { location }).end();
+
+  test('two are followed on the same host, a third is not', async (t) => {
+    const server = await serveHttp(
+      t,
+      only({
+        '/metrics': to('/metrics/'),
+        '/metrics/': to('two'),
+        '/metrics/two': (response) => response.end(PAGE),
+        '/before': to('/metrics'),
+      }),
+    );
+    const scrape = openScrape(t);
+    assertPage(await scrape(target(server.address), soon()), '/metrics');
+    assertFailure(
+      await scrape(target(server.address, { path: '/before' }), soon()),
+      'redirect',
+      /more than 2/,
+    );
+  });
+
+  test('a full URL of the same host is the same host', async (t) => {
+    const server = await serveHttp(t, ({ url, headers }, response) => {
+      if (url === '/metrics') to(`http://${headers.host}/metrics/`)(response);
+      else response.end(PAGE);
+    });
+    assertPage(await openScrape(t)(target(server.address), soon()), '/metrics');
+  });
+
+  test('another host, port or scheme never sees the scrape', async (t) => {
+    const other = await serveHttp(t, (_, response) => response.end(PAGE));
+    const scrape = openScrape(t);
+    for (const location of [
+      `http://${other.address}/metrics`,
+      `//${other.address}/metrics`,
+      `http://planted:planted@${other.address}/?planted`,
+      `http://localhost:${other.port}/metrics`,
+    ]) {
+      const server = await serveHttp(t, (_, response) => to(location)(response));
+      const result = await scrape(target(server.address), soon());
+      assertFailure(result, 'redirect', new RegExp(`redirects to http://.*:${other.port};`));
+      assert.ok('message' in result && !result.message.includes('planted'));
+    }
+    const secure = await serveHttp(t, ({ headers }, response) => to(`https://${headers.host}/`)(response));
+    assertFailure(await scrape(target(secure.address), soon()), 'redirect', /redirects to https:/);
+    assert.equal(other.requests.length, 0);
+  });
+
+  test('one that leads nowhere', async (t) => {
+    const scrape = openScrape(t);
+    const bad = await serveHttp(t, (_, response) => to('http://[')(response));
+    assertFailure(await scrape(target(bad.address), soon()), 'redirect', /cannot be read/);
+    const none = await serveHttp(t, (_, response) => response.writeHead(302).end());
+    assertFailure(await scrape(target(none.address), soon()), 'status', /302.*names no address/);
+    const loop = await serveHttp(t, (_, response) => to('/metrics')(response));
+    assertFailure(await scrape(target(loop.address), soon()), 'redirect', /more than 2/);
+    assert.equal(loop.requests.length, 3);
+  });
+});
