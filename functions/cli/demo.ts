@@ -44,6 +44,8 @@ const MODEL = 'meta/llama-3.1-8b-instruct';
 const HEAD_START_MS = 30_000;
 /** A restart each so many ticks, by turns. */
 const TICKS_PER_RESTART = 4;
+/** Traffic between the last scrape of a process and its end: nobody can see it. */
+const UNSEEN_MS = 1_000;
 /** Sums of seconds are added up in other orders on both sides. */
 const RELATIVE_TOLERANCE = 1e-9;
 
@@ -72,9 +74,10 @@ export async function startDemo(wanted: {
       return booksOf(nims, seen, delivered, [...owed.values()].flat(), receiver);
     },
     afterTick: (index) => {
-      if (nims.length > 0 && index % TICKS_PER_RESTART === TICKS_PER_RESTART - 2) {
-        nims[Math.floor(index / TICKS_PER_RESTART) % nims.length]?.restart();
-      }
+      const nim = nims[Math.floor(index / TICKS_PER_RESTART) % nims.length];
+      if (nim === undefined || index % TICKS_PER_RESTART !== TICKS_PER_RESTART - 2) return;
+      nim.advance(UNSEEN_MS);
+      nim.restart();
     },
     close: async () => {
       await Promise.all([...nims.map((nim) => nim.close()), receiver?.close()]);

@@ -66,9 +66,5 @@ function problem(cause: string, remedy: string): { readonly problem: string } {
 }
 
 function parse(text: string): URL | undefined {
-  try {
-    return new URL(text);
-  } catch {
-    return undefined;
-  }
+  return URL.canParse(text) ? new URL(text) : undefined;
 }

@@ -52,8 +52,5 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
     invalid,
     targets: targets.length,
   });
-  metrics.publish([
-    { name: 'targets', unit: 'Count', value: targets.length },
-    { name: 'documents.invalid', unit: 'Count', value: invalid },
-  ]);
+  metrics.publish([{ name: 'documents.invalid', unit: 'Count', value: invalid }]);
 }

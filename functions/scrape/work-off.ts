@@ -95,26 +95,16 @@ function tell(report: RunReport, log: Log): void {
   });
 }
 
-/** Once per shard, never per target. */
+/** Once per shard, never per target: CloudWatch bills each name. What else a run has to say is in its log line. */
 function publish(report: RunReport, metrics: SelfMetrics, nowMs: number): void {
   if (report.code !== 'ended') return;
-  const sum = (value: (run: RunReport['exports'][number]) => number): number =>
-    report.exports.reduce((total, run) => total + value(run), 0);
+  const unknown = report.exports.filter(({ outcome }) => outcome.code === 'unknown').length;
   metrics.publish([
     { name: 'points.sent', unit: 'Count', value: report.pointsSent },
     { name: 'points.rejected', unit: 'Count', value: report.pointsRejected },
-    { name: 'pending.points', unit: 'Count', value: report.pending },
+    { name: 'exports.unknown', unit: 'Count', value: unknown },
     { name: 'pending.age', unit: 'Seconds', value: ageSeconds(report.pendingSinceMs, nowMs) },
-    { name: 'catch_up', unit: 'Count', value: report.caughtUp },
-    {
-      name: 'exports.unknown',
-      unit: 'Count',
-      value: sum(({ outcome }) => (outcome.code === 'unknown' ? 1 : 0)),
-    },
-    { name: 'export.duration', unit: 'Milliseconds', value: sum(({ durationMs }) => durationMs) },
-    { name: 'export.size', unit: 'Bytes', value: sum(({ bytes }) => bytes) },
     { name: 'targets.down', unit: 'Count', value: report.targets.filter((target) => !target.up).length },
-    { name: 'commits.failed', unit: 'Count', value: report.commitsFailed },
   ]);
 }
 
