@@ -7,7 +7,6 @@ export type LogEvent =
   | 'dispatch_finished'
   | 'documents_unread'
   | 'document_invalid'
-  | 'discovery_failed'
   | 'targets_over_limit'
   | 'messages_unsent'
   // scrape
@@ -16,9 +15,6 @@ export type LogEvent =
   | 'claim_failed'
   | 'message_invalid'
   | 'target_failed'
-  | 'replica_flip'
-  | 'series_dropped'
-  | 'pending_given_up'
   | 'export_failed'
   | 'export_partial'
   | 'commit_failed'

@@ -31,6 +31,8 @@ export interface ScrapeFacts {
   /** 0: never stale. */
   readonly maxStalenessMs: number;
   readonly initialValue: InitialValue;
+  /** D9: series to keep, unseen ones included; what is on the page or pending is kept in any case. */
+  readonly maxSeries: number;
 }
 
 export interface Observation {
@@ -101,7 +103,9 @@ export function observe(before: Baseline | undefined, page: Families, facts: Scr
     series.set(key, unseen);
     if (isPending(unseen)) candidates.push(unseen);
   }
-  const forgot = forgetUnseen(series, page.cumulative) || (known?.forgot === true && process !== 'restarted');
+  const forgot =
+    forgetUnseen(series, page.cumulative, facts.maxSeries) ||
+    (known?.forgot === true && process !== 'restarted');
 
   return {
     baseline: { ...header(known, page, facts), forgot, series, draining },
@@ -234,12 +238,16 @@ function samplesOf(reading: CumulativeReading): number {
 }
 
 /** D9: longest unseen first; what is pending is never forced out. */
-function forgetUnseen(series: Map<string, SeriesState>, seen: readonly CumulativeReading[]): boolean {
-  if (series.size <= MAX_TRACKED_SERIES) return false;
+function forgetUnseen(
+  series: Map<string, SeriesState>,
+  seen: readonly CumulativeReading[],
+  maxSeries: number,
+): boolean {
+  if (series.size <= maxSeries) return false;
   const onPage = new Set(seen.map((reading) => reading.series.key));
   const unseen = [...series].filter(([key, state]) => !onPage.has(key) && !isPending(state));
   unseen.sort(([, a], [, b]) => a.windowStartMs - b.windowStartMs);
-  for (const [key] of unseen.slice(0, series.size - MAX_TRACKED_SERIES)) series.delete(key);
+  for (const [key] of unseen.slice(0, series.size - maxSeries)) series.delete(key);
   return unseen.length > 0;
 }
 

@@ -7,10 +7,10 @@
 import { type Baseline, duePending, settle } from './baseline.ts';
 import { encodeBaseline } from './baseline-format.ts';
 import { type Body, bytesOf, halve, packBodies } from './bodies.ts';
-import { observe } from './delta.ts';
+import { MAX_TRACKED_SERIES, observe } from './delta.ts';
 import { parseExposition } from './exposition.ts';
 import { groupFamilies } from './families.ts';
-import { Bug, type DropReason, type ExportOutcome, unreachable } from './outcome.ts';
+import { type DropReason, type ExportOutcome, unreachable } from './outcome.ts';
 import { type Memory, buildPoints, reportGauges, trimMemory } from './points.ts';
 import type { Ports } from './ports.ts';
 import { type ExportReport, type RunReport, addDrops, reportRun } from './report.ts';
@@ -22,6 +22,8 @@ import type { ShardWork } from './work.ts';
 export const MAX_CONCURRENT_SCRAPES = 48;
 /** Commits under way at once: what one client's sockets carry without queueing. */
 export const MAX_CONCURRENT_COMMITS = 25;
+/** Targets named in the shard's item as uncommitted: two full shards, so that the item stays small. */
+export const MAX_UNCOMMITTED = 300;
 /** Parts of a run's time by whose end scraping and exporting stop, so that what follows has its time too. */
 export const SCRAPE_SHARE = 0.6;
 export const EXPORT_SHARE = 0.85;
@@ -50,9 +52,15 @@ export async function runShard(work: ShardWork, ports: Ports, memory: Memory): P
   );
   await writeUncommitted(runs, claim.uncommitted, work, ports);
   const exports = await exportAll(runs, ports, exportUntilMs, drops);
-  const uncommitted = await commitAll(runs, work, ports);
+  const uncommitted = [...(await commitAll(runs, work, ports)), ...leftOver(claim.uncommitted, runs)].sort();
 
-  await state.end(work.shard, work.tickMs, work.writer, uncommitted, work.deadlineMs);
+  await state.end(
+    work.shard,
+    work.tickMs,
+    work.writer,
+    uncommitted.slice(0, MAX_UNCOMMITTED),
+    work.deadlineMs,
+  );
   return reportRun(work, { code: 'ended' }, runs, drops, exports, clock.monotonicMs() - startedMs);
 }
 
@@ -72,19 +80,16 @@ async function scrapeTarget(
 
   const taken =
     result.code === 'page'
-      ? takeIn(run, result.body, result.path, result.dateMs ?? clock.wallMs(), work, memory)
+      ? takeIn(run, result.body, result.path, result.dateMs ?? clock.wallMs(), work, state.fits, memory)
       : result;
-  const page = taken.code === 'taken' && state.fits(encodeBaseline(taken.baseline)) ? taken : undefined;
+  const page = taken.code === 'taken' ? taken : undefined;
   if (page !== undefined) {
     run.up = true;
     run.samples = page.samples;
     run.baseline = page.baseline;
     addDrops(drops, page.families.drops);
     addDrops(drops, page.drops);
-  } else if (taken.code === 'taken') {
-    run.error =
-      'state_too_large: cannot keep the baseline: it exceeds one DynamoDB item; scrape fewer series';
-  } else {
+  } else if (taken.code !== 'taken') {
     run.error = `${taken.code}: ${taken.message}`;
   }
 
@@ -102,13 +107,17 @@ async function scrapeTarget(
   addDrops(drops, points.drops);
 }
 
-/** A page, held against what is known. A program error that one page brings about must not stop the others. */
+/**
+ * A page, held against what is known; series that it no longer shows are forgotten if there is no room for them. A
+ * program error that one page brings about must not stop the others.
+ */
 function takeIn(
   { target, baseline }: TargetRun,
   body: Uint8Array,
   path: string,
   scrapedAtMs: number,
   work: ShardWork,
+  fits: (baseline: Uint8Array) => boolean,
   { table }: Memory,
 ) {
   try {
@@ -116,7 +125,7 @@ function takeIn(
     if (parsed.code !== 'page') return parsed;
     const families = groupFamilies(parsed.page, table, kindsOf(baseline));
     const samples = parsed.page.values.length;
-    const observation = observe(baseline, families, {
+    const facts = {
       tickMs: work.tickMs,
       scrapedAtMs,
       shape: shapeOf(path, parsed.page.format),
@@ -124,11 +133,18 @@ function takeIn(
       intervalMs: target.intervalMs,
       maxStalenessMs: work.maxStalenessMs,
       initialValue: target.initialValue,
-    });
-    return { code: 'taken', families, samples, ...observation } as const;
+    };
+    for (const maxSeries of [MAX_TRACKED_SERIES, 0]) {
+      const observation = observe(baseline, families, { ...facts, maxSeries });
+      const taken = { code: 'taken', families, samples, ...observation } as const;
+      if (fits(encodeBaseline(observation.baseline))) return taken;
+    }
+    return {
+      code: 'state_too_large',
+      message: 'cannot keep the baseline: it exceeds one DynamoDB item; scrape fewer series',
+    } as const;
   } catch (error) {
-    if (error instanceof Bug) return { code: 'bug', message: error.message } as const;
-    throw error;
+    return { code: 'bug', message: String(error) } as const;
   }
 }
 
@@ -157,6 +173,12 @@ async function writeUncommitted(
     if (written.code === 'committed') run.version++;
     else run.held = true;
   });
+}
+
+/** Uncommitted targets that this run did not come to: they stay so. */
+function leftOver(uncommitted: readonly string[], runs: readonly TargetRun[]): readonly string[] {
+  const met = new Set(runs.filter((run) => !run.skipped).map((run) => run.target.key));
+  return uncommitted.filter((key) => !met.has(key));
 }
 
 /**
@@ -242,7 +264,7 @@ async function commitAll(
     run.commitError =
       written.code === 'conflict' ? 'conflict: another run wrote this item' : `failed: ${written.message}`;
   });
-  return uncommitted.sort();
+  return uncommitted;
 }
 
 /** Runs `work` on every item, at most `limit` at once, in order. */

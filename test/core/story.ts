@@ -6,7 +6,7 @@
 import { strict as assert } from 'node:assert';
 import { type Baseline, duePending, owed, settle } from '../../functions/core/baseline.ts';
 import { decodeBaseline, encodeBaseline } from '../../functions/core/baseline-format.ts';
-import { type ScrapeFacts, observe } from '../../functions/core/delta.ts';
+import { MAX_TRACKED_SERIES, type ScrapeFacts, observe } from '../../functions/core/delta.ts';
 import { parseExposition } from '../../functions/core/exposition.ts';
 import { groupFamilies } from '../../functions/core/families.ts';
 import { type SeriesState, increase, sendableIncrease } from '../../functions/core/series-state.ts';
@@ -55,6 +55,7 @@ export function startStory(facts: Partial<ScrapeFacts> = {}): Story {
           intervalMs: 60_000,
           maxStalenessMs: 25 * 3_600_000,
           initialValue: 'auto',
+          maxSeries: MAX_TRACKED_SERIES,
           ...facts,
           ...step.facts,
         });

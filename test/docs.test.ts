@@ -1,0 +1,63 @@
+/** The documents say what the code says: options, codes, events, bounds. */
+import { strict as assert } from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { MAX_PACKED_BYTES } from '../functions/adapters/packing.ts';
+import { RUN_OPTIONS } from '../functions/cli/run-options.ts';
+import { MAX_TRACKED_SERIES } from '../functions/core/delta.ts';
+import {
+  DEFAULT_BODY_SIZE_LIMIT_BYTES,
+  DEFAULT_SAMPLE_LIMIT,
+  DEFAULT_TIMEOUT_MS,
+} from '../functions/core/targets.ts';
+import { MAX_SHARD_TARGETS } from '../functions/core/work.ts';
+
+const read = (file: string): string => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
+const README = read('README.md');
+const WORDS = read('docs/words.md');
+
+test('the option table of the README is that of the code', () => {
+  const rows = RUN_OPTIONS.map(({ name, short, value, default: preset, about }) => {
+    const long = `--${name}${value === undefined ? '' : ` ${value.replace('|', '\\|')}`}`;
+    return `| ${short === undefined ? '' : `\`-${short}\`, `}\`${long}\` | ${preset} | ${about} |`;
+  });
+  const table = README.split('\n').filter((line) => /^\| (`-\w`, )?`--/.test(line));
+  assert.deepEqual(table, rows);
+});
+
+/** The members of a union of string literals in a source file. */
+function union(file: string, name: string): readonly string[] {
+  const body = new RegExp(`export type ${name} =([\\s\\S]*?);\\n`).exec(read(file))?.[1] ?? '';
+  return [...body.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '').matchAll(/'(\w+)'/g)].map(
+    ([, word]) => word as string,
+  );
+}
+
+test('every code, reason, outcome and event stands in docs/words.md, and is used', () => {
+  const words = [
+    ...union('functions/core/outcome.ts', 'ScrapeFailureCode'),
+    ...union('functions/core/outcome.ts', 'DropReason'),
+    ...union('functions/core/outcome.ts', 'ExportOutcome'),
+    ...union('functions/adapters/log.ts', 'LogEvent'),
+  ];
+  assert(words.length > 40, `${words.length} words were found`);
+  for (const word of words) assert(WORDS.includes(`\`${word}\``), `docs/words.md does not explain ${word}`);
+});
+
+test('every metric that is published stands in docs/words.md', () => {
+  const published = ['functions/dispatch/dispatch.ts', 'functions/scrape/work-off.ts'].flatMap((file) =>
+    [...read(file).matchAll(/name: '([\w.]+)', unit:/g)].map(([, name]) => name as string),
+  );
+  assert(published.length >= 6);
+  for (const name of published) assert(WORDS.includes(`\`${name}\``), name);
+  assert(README.includes('six CloudWatch metrics') && published.length === 6);
+});
+
+test('the bounds in the documents are those of the code', () => {
+  assert(README.includes(`${MAX_SHARD_TARGETS} targets per deployment`));
+  assert(README.includes(`a page of ${DEFAULT_BODY_SIZE_LIMIT_BYTES / 1024 / 1024} MiB`));
+  assert(README.includes(`${DEFAULT_SAMPLE_LIMIT.toLocaleString('en')} samples`));
+  assert(README.includes(`a scrape of ${DEFAULT_TIMEOUT_MS / 1000} s`));
+  assert(read('docs/guarantees.md').includes(`up to ${MAX_TRACKED_SERIES.toLocaleString('en')} series`));
+  assert(read('docs/state.md').includes(`exceeds ${MAX_PACKED_BYTES / 1024} KB`));
+});
