@@ -15,6 +15,9 @@ export const MAX_BASELINE_BYTES = 16 * 1024 * 1024;
 /** Version byte and CRC-32: raw deflate has no checksum of its own and would hide a wrong dictionary. */
 const HEADER_BYTES = 5;
 
+/** What deflate cannot pack it stores, for 5 bytes in 16 KB: this much need not be tried. */
+const SURELY_FITS_BYTES = MAX_PACKED_BYTES - 1024;
+
 export type Unpacked =
   | { readonly code: 'unpacked'; readonly baseline: Uint8Array }
   /** The cause and the remedy, for a message. */
@@ -69,8 +72,10 @@ export function createPacking(dictionary?: Uint8Array): Packing {
     }
   };
 
-  const fits = (baseline: Uint8Array): boolean =>
-    baseline.length <= MAX_BASELINE_BYTES && pack(baseline).length <= MAX_PACKED_BYTES;
+  const fits = (baseline: Uint8Array): boolean => {
+    if (baseline.length <= SURELY_FITS_BYTES) return true;
+    return baseline.length <= MAX_BASELINE_BYTES && pack(baseline).length <= MAX_PACKED_BYTES;
+  };
 
   return { pack, unpack, fits };
 }

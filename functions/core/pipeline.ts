@@ -24,8 +24,9 @@ export const MAX_CONCURRENT_SCRAPES = 48;
 export const MAX_CONCURRENT_COMMITS = 25;
 /** Targets named in the shard's item as uncommitted: two full shards, so that the item stays small. */
 export const MAX_UNCOMMITTED = 300;
-/** Parts of a run's time by whose end scraping and exporting stop, so that what follows has its time too. */
+/** Parts of a run's time by whose end each stage stops, so that what follows has its time too. */
 export const SCRAPE_SHARE = 0.6;
+export const WRITE_FIRST_SHARE = 0.7;
 export const EXPORT_SHARE = 0.85;
 
 type Drops = Map<DropReason, number>;
@@ -33,8 +34,9 @@ type Drops = Map<DropReason, number>;
 export async function runShard(work: ShardWork, ports: Ports, memory: Memory): Promise<RunReport> {
   const { clock, state } = ports;
   const startedMs = clock.monotonicMs();
-  const scrapeUntilMs = startedMs + (work.deadlineMs - startedMs) * SCRAPE_SHARE;
-  const exportUntilMs = startedMs + (work.deadlineMs - startedMs) * EXPORT_SHARE;
+  const scrapeUntilMs = startedMs + Math.floor((work.deadlineMs - startedMs) * SCRAPE_SHARE);
+  const writeUntilMs = startedMs + Math.floor((work.deadlineMs - startedMs) * WRITE_FIRST_SHARE);
+  const exportUntilMs = startedMs + Math.floor((work.deadlineMs - startedMs) * EXPORT_SHARE);
   const drops: Drops = new Map();
   trimMemory(memory);
 
@@ -50,7 +52,7 @@ export async function runShard(work: ShardWork, ports: Ports, memory: Memory): P
   await concurrently(runs, MAX_CONCURRENT_SCRAPES, (run) =>
     scrapeTarget(run, work, ports, memory, scrapeUntilMs, drops),
   );
-  await writeUncommitted(runs, claim.uncommitted, work, ports);
+  await writeUncommitted(runs, claim.uncommitted, work, ports, writeUntilMs);
   const exports = await exportAll(runs, ports, exportUntilMs, drops);
   const uncommitted = [...(await commitAll(runs, work, ports)), ...leftOver(claim.uncommitted, runs)].sort();
 
@@ -166,10 +168,11 @@ async function writeUncommitted(
   uncommitted: readonly string[],
   work: ShardWork,
   { clock, state }: Ports,
+  deadlineMs: number,
 ): Promise<void> {
   const concerned = runs.filter((run) => uncommitted.includes(run.target.key) && !run.skipped);
   await concurrently(concerned, MAX_CONCURRENT_COMMITS, async (run) => {
-    const written = await state.commit(itemOf(run, work, clock.wallMs()), work.deadlineMs);
+    const written = await state.commit(itemOf(run, work, clock.wallMs()), deadlineMs);
     if (written.code === 'committed') run.version++;
     else run.held = true;
   });

@@ -73,11 +73,14 @@ export function reportRun(
     drops: Object.fromEntries([...drops].sort(([a], [b]) => (a < b ? -1 : 1))),
     pending: targets.reduce((sum, target) => sum + target.pending, 0),
     ...(since.length === 0 ? {} : { pendingSinceMs: Math.min(...since) }),
-    caughtUp: runs.filter(({ item }, i) => item?.pendingSinceMs !== undefined && targets[i]?.pending === 0)
-      .length,
+    caughtUp: runs.filter((run, i) => isCaughtUp(run, targets[i]?.pending)).length,
     commitsFailed: targets.filter((target) => target.commitError !== undefined).length,
     durationMs,
   };
+}
+
+function isCaughtUp({ item, skipped, commitError }: TargetRun, pending: number | undefined): boolean {
+  return !skipped && commitError === undefined && item?.pendingSinceMs !== undefined && pending === 0;
 }
 
 function reportTarget({ target, up, samples, error, commitError, baseline }: TargetRun): TargetReport {

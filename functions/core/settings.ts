@@ -6,6 +6,8 @@ import { createTarget } from './targets.ts';
 export interface TargetDocument {
   readonly name: string;
   readonly value: string;
+  /** A SecureString comes as cipher text, of which every word would pass for a host. */
+  readonly type?: 'String' | 'StringList' | 'SecureString';
 }
 
 export interface DocumentProblem {
@@ -18,6 +20,8 @@ export interface ReadDocuments {
   readonly problems: readonly DocumentProblem[];
 }
 
+/** A target's key is DynamoDB's partition key, 2,048 bytes at most (DynamoDB quotas); a full shard fits its message. */
+export const MAX_KEY_LENGTH = 2_048;
 /** Problems named of one document; a pasted essay need not fill the log. */
 export const MAX_PROBLEMS_PER_DOCUMENT = 5;
 
@@ -28,18 +32,46 @@ export const MAX_PROBLEMS_PER_DOCUMENT = 5;
 export function readDocuments(documents: readonly TargetDocument[]): ReadDocuments {
   const targets = new Map<string, Target>();
   const problems: DocumentProblem[] = [];
-  for (const { name, value } of documents) {
-    const job = name.slice(name.lastIndexOf('/') + 1);
-    const bad: string[] = [];
-    for (const word of value.split(/[\s,]+/)) {
-      if (word === '') continue;
-      const read = readAddress(word, job);
-      if (typeof read === 'string') bad.push(read);
-      else targets.set(read.key, read);
-    }
-    for (const message of bad.slice(0, MAX_PROBLEMS_PER_DOCUMENT)) problems.push({ document: name, message });
+  for (const document of documents) {
+    const bad = readDocument(document, targets).slice(0, MAX_PROBLEMS_PER_DOCUMENT);
+    for (const message of bad) problems.push({ document: document.name, message });
   }
   return { targets: [...targets.values()], problems };
+}
+
+const ADDRESSES = 'write addresses, such as 10.0.1.17:8000 10.0.1.18:8000';
+/** A word that ends in a colon: a key. Every word around it would pass for a host. */
+const YAML_KEY = /(^|\s)[A-Za-z_]\w*:(\s|$)/;
+
+/** Adds the document's targets by job and instance; answers with what is wrong with it. */
+function readDocument(
+  { name, value, type }: TargetDocument,
+  targets: Map<string, Target>,
+): readonly string[] {
+  if (type === 'SecureString')
+    return ['cannot read the document: it is a SecureString; store it as a String, addresses are no secret'];
+  if (YAML_KEY.test(value)) return [`cannot read the document: it is YAML, not a list; ${ADDRESSES}`];
+  const job = name.slice(name.lastIndexOf('/') + 1);
+  const bad: string[] = [];
+  for (const word of value.split(/[\s,]+/)) {
+    if (word === '') continue;
+    const read = readAddress(word, job);
+    if (typeof read === 'string') {
+      bad.push(read);
+      continue;
+    }
+    // Job and instance are all that Dynatrace sees of a target (D11): a second page would be added to the first.
+    const series = JSON.stringify([job, read.instance]);
+    const other = targets.get(series);
+    if (other === undefined) targets.set(series, read);
+    else if (other.key !== read.key) bad.push(describeTwin(read));
+  }
+  return bad;
+}
+
+function describeTwin({ job, instance }: Target): string {
+  const cause = 'its scheme, path or query differ, and Dynatrace could not tell the two apart';
+  return `cannot scrape ${instance} twice in the job ${job}: ${cause}; give one of them a document of its own`;
 }
 
 const WITH_SCHEME = /^(https?):\/\/(.*)$/s;
@@ -57,19 +89,24 @@ export function readAddress(text: string, job: string): Target | string {
   if (url.host === '' || !isHostAndPort(address)) {
     return `cannot read the address ${JSON.stringify(text.slice(0, 80))}: it is no host and port; ${remedy}`;
   }
-  return createTarget({
+  const target = createTarget({
     job,
     instance: address,
     scheme: scheme === 'https' ? 'https' : 'http',
     address,
-    path: rest.includes('/') ? url.pathname : '',
+    // A browser puts the slash there: it is no choice of a path.
+    path: url.pathname === '/' ? '' : url.pathname,
     params: [...url.searchParams],
   });
+  if (target.key.length > MAX_KEY_LENGTH) {
+    return `cannot read the address ${JSON.stringify(text.slice(0, 80))}: it is too long; shorten its path and query`;
+  }
+  return target;
 }
 
 /** Host names, IPv4, IPv6 in brackets; a port from 1 to 65535. */
 function isHostAndPort(address: string): boolean {
-  const match = /^(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?$/.exec(address);
+  const match = /^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?$/.exec(address);
   if (match === null) return false;
   const port = match[1] === undefined ? 80 : Number(match[1]);
   return port >= 1 && port <= 65_535;

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { MAX_BATCH_BYTES } from '../../functions/adapters/queue-sqs.ts';
+import type { Target } from '../../functions/core/model.ts';
+import { MAX_KEY_LENGTH, readAddress } from '../../functions/core/settings.ts';
+import { createTarget } from '../../functions/core/targets.ts';
+import {
+  MAX_SHARD_TARGETS,
+  MESSAGE_VERSION,
+  deduplicationId,
+  planShards,
+  readMessage,
+} from '../../functions/core/work.ts';
+
+const TICK_MS = Date.parse('2026-01-01T00:00:00Z');
+
+function targetOf(address: string): Target {
+  return createTarget({ job: 'nim', instance: address, scheme: 'http', address, path: '', params: [] });
+}
+
+const targets = (n: number) =>
+  Array.from({ length: n }, (_, i) => targetOf(`10.0.${i >> 8}.${i & 255}:8000`));
+
+describe('planShards', () => {
+  test('150 targets are one message', () => {
+    const { messages, problems } = planShards(targets(MAX_SHARD_TARGETS), TICK_MS);
+    assert.deepEqual(problems, []);
+    assert.equal(messages.length, 1);
+    assert.equal(messages[0]?.targets.length, MAX_SHARD_TARGETS);
+  });
+
+  test('the 151st is named as over the limit; which one it is depends on no order', () => {
+    const all = targets(MAX_SHARD_TARGETS + 1);
+    const plan = planShards(all, TICK_MS);
+    assert.deepEqual(plan.problems, [
+      'cannot scrape 1 of 151 targets: one deployment scrapes up to 150; ' +
+        'remove targets, or deploy a second stack with its own parameter prefix',
+    ]);
+    assert.equal(plan.messages[0]?.targets.length, MAX_SHARD_TARGETS);
+    assert.deepEqual(planShards(all.toReversed(), TICK_MS), plan);
+  });
+
+  test('a shard full of the longest targets fits one queue message', () => {
+    const longest = Array.from({ length: MAX_SHARD_TARGETS }, (_, i) => {
+      const base = `nim-${100 + i}:8000/?q=`;
+      const short = readAddress(base, 'nim');
+      assert.ok(typeof short === 'object');
+      const target = readAddress(
+        base + '"'.repeat(Math.floor((MAX_KEY_LENGTH - short.key.length) / 3)),
+        'nim',
+      );
+      assert.ok(typeof target === 'object');
+      return target;
+    });
+    const [message] = planShards(longest, TICK_MS).messages;
+    assert.ok(Buffer.byteLength(JSON.stringify(message)) < MAX_BATCH_BYTES);
+  });
+
+  test('no targets are an empty message', () => {
+    assert.deepEqual(planShards([], TICK_MS).messages[0]?.targets, []);
+  });
+});
+
+test('a deduplication id tells ticks, plans and shards apart, in characters that SQS takes', () => {
+  const [message] = planShards([], TICK_MS).messages;
+  assert.ok(message);
+  const ids = [
+    message,
+    { ...message, tickMs: TICK_MS + 1_000 },
+    { ...message, shards: 2 },
+    { ...message, shards: 2, shard: 1 },
+  ].map(deduplicationId);
+  assert.equal(new Set(ids).size, 4);
+  for (const id of ids) assert.match(id, /^[\w-]{1,128}$/);
+  assert.equal(deduplicationId({ ...message, targets: targets(1) }), ids[0]);
+});
+
+describe('readMessage', () => {
+  const [message] = planShards(targets(2), TICK_MS).messages;
+  const wire = JSON.parse(JSON.stringify(message)) as Record<string, unknown>;
+  const [target] = wire['targets'] as readonly Record<string, unknown>[];
+
+  test('what dispatch wrote', () => {
+    assert.deepEqual(readMessage(wire), { code: 'message', message });
+    assert.equal(readMessage({ ...wire, targets: [] }).code, 'message');
+    assert.equal(readMessage({ ...wire, later: 'field' }).code, 'message');
+  });
+
+  test('150 targets, and one more', () => {
+    const full = { ...wire, targets: targets(MAX_SHARD_TARGETS) };
+    assert.equal(readMessage(full).code, 'message');
+    assert.equal(readMessage({ ...wire, targets: targets(MAX_SHARD_TARGETS + 1) }).code, 'malformed');
+  });
+
+  const malformed: Readonly<Record<string, readonly unknown[]>> = {
+    [`its version is not ${MESSAGE_VERSION}`]: [
+      undefined,
+      null,
+      7,
+      'text',
+      [],
+      {},
+      { ...wire, version: MESSAGE_VERSION + 1 },
+      { ...wire, version: String(MESSAGE_VERSION) },
+    ],
+    'tick or shard is no whole number': [
+      { ...wire, tickMs: undefined },
+      { ...wire, tickMs: String(TICK_MS) },
+      { ...wire, tickMs: TICK_MS + 0.5 },
+      { ...wire, tickMs: -1 },
+      { ...wire, tickMs: 2 ** 53 },
+      { ...wire, shard: -1 },
+      { ...wire, shards: null },
+    ],
+    'its targets are not as dispatch writes them': [
+      { ...wire, targets: undefined },
+      { ...wire, targets: { length: 0 } },
+      { ...wire, targets: [null] },
+      { ...wire, targets: [target, {}] },
+      { ...wire, targets: [{ ...target, key: 1 }] },
+      { ...wire, targets: [{ ...target, scheme: 'ftp' }] },
+      { ...wire, targets: [{ ...target, timeoutMs: 0 }] },
+      { ...wire, targets: [{ ...target, sampleLimit: '9' }] },
+      { ...wire, targets: [{ ...target, params: 'a=1' }] },
+    ],
+  };
+  for (const [cause, values] of Object.entries(malformed)) {
+    test(cause, () => {
+      for (const value of values) {
+        assert.deepEqual(readMessage(value), {
+          code: 'malformed',
+          message: `cannot read the queue message: ${cause}; the next tick sends a new one`,
+        });
+      }
+    });
+  }
+});

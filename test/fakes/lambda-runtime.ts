@@ -1,0 +1,39 @@
+/**
+ * The program in which `createFunction` runs a handler: an event a line on standard input, and after each
+ * invocation an `END` line on both outputs, as Lambda writes one into the log.
+ */
+import { createInterface } from 'node:readline';
+import type { Context } from 'aws-lambda';
+import type { Invoke } from './lambda.ts';
+
+type Handler = (event: unknown, context: Context) => Promise<unknown>;
+
+const [, , moduleUrl = ''] = process.argv;
+const { handler } = (await import(moduleUrl)) as { readonly handler: Handler };
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { event, requestId, remainingMs } = JSON.parse(line) as Invoke;
+  const error = await handler(event, contextOf(requestId, remainingMs)).then(() => undefined, String);
+  process.stderr.write(`END ${requestId} {}\n`);
+  process.stdout.write(`END ${requestId} ${JSON.stringify({ error })}\n`);
+}
+
+/** As Lambda's Node runtime hands it over. */
+function contextOf(requestId: string, remainingMs: number): Context {
+  const endMs = performance.now() + remainingMs;
+  const name = process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? '';
+  return {
+    callbackWaitsForEmptyEventLoop: true,
+    functionName: name,
+    functionVersion: '$LATEST',
+    invokedFunctionArn: `arn:aws:lambda:eu-central-1:000000000000:function:${name}`,
+    memoryLimitInMB: '1024',
+    awsRequestId: requestId,
+    logGroupName: `/aws/lambda/${name}`,
+    logStreamName: '2026/01/01/[$LATEST]0123456789abcdef',
+    getRemainingTimeInMillis: () => Math.max(0, Math.round(endMs - performance.now())),
+    done: () => undefined,
+    fail: () => undefined,
+    succeed: () => undefined,
+  };
+}
