@@ -53,6 +53,7 @@ const RETURN = 13;
 const HASH = 35;
 const SPACE = 32;
 const TAB = 9;
+const QUOTE = 34;
 const BRACE_OPEN = 123;
 const BRACE_CLOSE = 125;
 const MAX_REFUSED_EXAMPLES = 5;
@@ -61,7 +62,8 @@ const MAX_REFUSED_EXAMPLES = 5;
 export function parseExposition(body: Uint8Array, table: SeriesTable, sampleLimit: number): Exposition {
   const mistake = binaryMistake(body);
   if (mistake !== undefined) return { code: 'not_exposition', message: mistake };
-  const text = new TextDecoder('utf-8').decode(body);
+  const text = decoder.decode(body);
+  if (/^\s*</.test(text)) return htmlPage();
   const page = {
     format: endsWithEof(text) ? ('openmetrics' as const) : ('text' as const),
     series: [] as Series[],
@@ -73,13 +75,13 @@ export function parseExposition(body: Uint8Array, table: SeriesTable, sampleLimi
   let previous = -1;
   for (let at = 0; at < text.length;) {
     const code = text.charCodeAt(at);
-    if (code === NEWLINE || code === RETURN || code === SPACE || code === TAB) {
+    if (code === NEWLINE || isBlank(code)) {
       at++;
       continue;
     }
     if (code === HASH) {
       const end = lineEnd(text, at);
-      family = readComment(text.slice(at, end).trimEnd(), page.metadata) ?? family;
+      family = readComment(text, at, end, page.metadata, page.refused) ?? family;
       at = end;
       continue;
     }
@@ -110,7 +112,7 @@ export function parseExposition(body: Uint8Array, table: SeriesTable, sampleLimi
     at = lineEnd(text, to);
   }
   if (page.values.length === 0 && page.refused.count > 0) return notExposition(text, page.refused);
-  if (text.length > 0 && !text.endsWith('\n')) page.refused.anywhere = true;
+  if (page.format === 'text' && text.length > 0 && !text.endsWith('\n')) page.refused.anywhere = true;
   return { code: 'page', page };
 }
 
@@ -124,23 +126,37 @@ function seriesAt(
   const expected = previous < 0 ? undefined : table.next[previous];
   if (expected !== undefined && expected >= 0) {
     const known = table.texts[expected] as string;
-    if (text.startsWith(known, at) && endsHere(text, at + known.length)) return expected;
+    const knownEnd = at + known.length;
+    if (text.slice(at, knownEnd) === known && endsHere(text, knownEnd)) return expected;
   }
   const end = seriesTextEnd(text, at);
   if (end < 0) return { name: readSeriesText(text.slice(at, lineEnd(text, at))).name, cause: 'no closing }' };
   const raw = text.slice(at, end);
+  if (!endsHere(text, end)) {
+    const cause = isLineEnd(text, end) ? 'no number' : 'a blank was expected after the name';
+    return { name: readSeriesText(raw).name, cause };
+  }
   let id = table.idByText.get(raw);
   if (id === undefined) {
-    const read = readSeriesText(raw);
+    const own = ownText(raw);
+    const read = readSeriesText(own);
     if (read.code === 'malformed') return read;
     id = table.texts.length;
-    table.idByText.set(raw, id);
-    table.texts.push(raw);
+    table.idByText.set(own, id);
+    table.texts.push(own);
     table.series.push(internSeries(table, read.name, read.labels));
     table.next.push(-1);
   }
   if (previous >= 0) table.next[previous] = id;
   return id;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8');
+
+/** A copy: a slice of a page would keep the whole page in memory for as long as the table keeps the slice. */
+function ownText(slice: string): string {
+  return decoder.decode(encoder.encode(slice));
 }
 
 /** Whether a series text that was recognised ends at `end`: a bare name may be longer, or have labels, on this page. */
@@ -164,7 +180,12 @@ function restIsFine(text: string, end: number): boolean {
 }
 
 function isLineEnd(text: string, at: number): boolean {
-  return at >= text.length || text.charCodeAt(at) === NEWLINE || text.charCodeAt(at) === RETURN;
+  const end = text.charCodeAt(at) === RETURN ? at + 1 : at;
+  return end >= text.length || text.charCodeAt(end) === NEWLINE;
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB || code === RETURN;
 }
 
 function lineEnd(text: string, at: number): number {
@@ -176,7 +197,7 @@ function tokenEnd(text: string, start: number): number {
   let at = start;
   for (; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (code === SPACE || code === NEWLINE || code === TAB || code === RETURN) break;
+    if (code === NEWLINE || isBlank(code)) break;
   }
   return at;
 }
@@ -193,33 +214,46 @@ const FAMILY_TYPES: ReadonlyMap<string, FamilyType> = new Map([
   ['unknown', 'unknown'],
 ]);
 
-/** `# TYPE`, `# HELP`, `# UNIT`: the family they speak of; undefined for any other comment. */
-function readComment(line: string, metadata: Map<string, Metadata>): string | undefined {
-  const keywordAt = skipBlanks(line, 1);
-  const keywordTo = tokenEnd(line, keywordAt);
-  const keyword = line.slice(keywordAt, keywordTo);
-  if (keyword !== 'TYPE' && keyword !== 'HELP' && keyword !== 'UNIT') return undefined;
-  const nameAt = skipBlanks(line, keywordTo);
-  const quoted = line.charAt(nameAt) === '"' ? readQuoted(line, nameAt) : undefined;
-  const nameTo = quoted?.end ?? tokenEnd(line, nameAt);
-  const name = quoted?.text ?? line.slice(nameAt, nameTo);
-  if (name === '') return undefined;
+/**
+ * `# TYPE`, `# HELP`, `# UNIT`: the family they speak of; undefined for any other comment. A TYPE that cannot be read
+ * is a refused line: its family is read as gauges on this page, and must not seem new on the next.
+ */
+function readComment(
+  text: string,
+  at: number,
+  lineTo: number,
+  metadata: Map<string, Metadata>,
+  refused: Refused,
+): string | undefined {
+  const keywordAt = skipBlanks(text, at + 1);
+  const isType = text.startsWith('TYPE', keywordAt);
+  const isHelp = !isType && text.startsWith('HELP', keywordAt);
+  if (!isType && !isHelp && !text.startsWith('UNIT', keywordAt)) return undefined;
+  let end = lineTo;
+  while (isBlank(text.charCodeAt(end - 1))) end--;
+  const nameAt = skipBlanks(text, keywordAt + 4);
+  if (nameAt === keywordAt + 4 || nameAt >= end) return undefined;
+  const quoted = text.charCodeAt(nameAt) === QUOTE ? readQuoted(text.slice(nameAt, end), 0) : undefined;
+  const nameTo = quoted === undefined ? tokenEnd(text, nameAt) : nameAt + quoted.end;
+  const name = quoted?.text ?? text.slice(nameAt, nameTo);
   let family = metadata.get(name);
   if (family === undefined) {
     family = { type: undefined, help: '', unit: '' };
     metadata.set(name, family);
   }
-  const rest = line.slice(skipBlanks(line, nameTo));
-  if (keyword === 'TYPE') family.type ??= FAMILY_TYPES.get(rest.toLowerCase());
-  else if (keyword === 'HELP') family.help = unescapeHelp(rest);
+  const rest = text.slice(skipBlanks(text, nameTo), end);
+  if (isType) {
+    const type = FAMILY_TYPES.get(rest) ?? FAMILY_TYPES.get(rest.toLowerCase());
+    if (type === undefined) refuse(refused, text, at, [name], 'no metric type');
+    family.type ??= type;
+  } else if (isHelp) family.help = rest.includes('\\') ? unescapeHelp(rest) : rest;
   else family.unit = rest;
   return name;
 }
 
+/** `\\` and `\n`, and the `\"` of OpenMetrics; any other escape stands for itself. */
 function unescapeHelp(help: string): string {
-  if (!help.includes('\\')) return help;
-  const quoted = readQuoted(`"${help.replaceAll('\\"', '"').replaceAll('"', '\\"')}"`, 0);
-  return quoted?.text ?? help;
+  return help.replace(/\\[\\n"]/g, (escape) => (escape === '\\n' ? '\n' : escape.charAt(1)));
 }
 
 /** The name may have been cut short, so the family that the last comment spoke of is not whole either. */
@@ -252,15 +286,20 @@ function binaryMistake(body: Uint8Array): string | undefined {
   return 'cannot read the page: the body is binary; ask this address for text/plain, or name the metrics path';
 }
 
-function notExposition(text: string, refused: Refused): Exposition {
-  const first = text.split('\n')[(refused.examples[0]?.line ?? 1) - 1]?.trim() ?? '';
-  let mistake = `line ${refused.examples[0]?.line ?? 1}: ${refused.examples[0]?.cause ?? 'malformed'}`;
+function htmlPage(): Exposition {
+  const remedy =
+    'a proxy, a login or a web interface answers here: check port and metrics path (NIM: 8000, /v1/metrics)';
+  return { code: 'not_exposition', message: `cannot read the page: it is an HTML page; ${remedy}` };
+}
+
+/** Called where no line could be read: the first one tells what the body is. */
+function notExposition(text: string, { examples }: Refused): Exposition {
+  const { line = 1, cause = 'malformed' } = examples[0] ?? {};
+  const first = text.split('\n')[line - 1]?.trim() ?? '';
+  if (first.startsWith('<')) return htmlPage();
+  let mistake = `line ${line}: ${cause}`;
   let remedy = 'is this the address and path of a metrics page?';
-  if (first.startsWith('<')) {
-    mistake = 'it is an HTML page';
-    remedy =
-      'a proxy, a login or a web interface answers here: check port and metrics path (NIM: 8000, /v1/metrics)';
-  } else if (first.startsWith('{') || first.startsWith('[')) {
+  if (first.startsWith('{') || first.startsWith('[')) {
     mistake = 'it is a JSON document';
     remedy = 'another API answers here: check port and metrics path (NIM: 8000, /v1/metrics)';
   }

@@ -150,7 +150,7 @@ function sortSample(into: Sorting, table: SeriesTable, role: Role, given: Series
       return;
     }
     case 'created':
-      if (Number.isFinite(value)) {
+      if (isMoment(value)) {
         into.created.push({ series, base: role.family, createdMs: Math.floor(value * 1000) });
       }
       return;
@@ -198,17 +198,19 @@ function histogramOf(assembly: Assembly, into: Sorting): Distribution | undefine
   const buckets: number[] = [];
   let below = 0;
   let total = assembly.count;
+  let previous: number | undefined;
   for (const i of order) {
     const cumulative = assembly.counts[i] as number;
+    if (bound(i) === previous) {
+      drop(into, 'duplicate');
+      continue;
+    }
+    previous = bound(i);
     if (bound(i) === Infinity) {
       total ??= cumulative;
       continue;
     }
     if (!Number.isFinite(bound(i))) return undefined;
-    if (bounds.at(-1) === bound(i)) {
-      drop(into, 'duplicate');
-      continue;
-    }
     if (!Number.isSafeInteger(cumulative) || cumulative < below) return undefined;
     bounds.push(bound(i));
     buckets.push(cumulative - below);
@@ -246,11 +248,18 @@ function processStart(page: Page): number | undefined {
     const series = page.series[i] as Series;
     if (series.name !== 'process_start_time_seconds') continue;
     const value = page.values[i] as number;
-    if (startMs !== undefined || series.labels.length > 0 || !(value > 0 && Number.isFinite(value)))
+    if (startMs !== undefined || series.labels.length > 0 || value === 0 || !isMoment(value))
       return undefined;
     startMs = Math.round(value * 1000);
   }
   return startMs;
+}
+
+/** The end of year 9999: what claims to be later is no time, and would not fit the baseline's whole milliseconds. */
+const MAX_MOMENT_S = 253_402_300_799;
+
+function isMoment(seconds: number): boolean {
+  return seconds >= 0 && seconds <= MAX_MOMENT_S;
 }
 
 const SUFFIXES = ['_bucket', '_count', '_sum', '_total', '_created', '_info', ''] as const;
@@ -282,12 +291,12 @@ function findRole(name: string, page: Page, typeOf: (family: string) => FamilyTy
   const base = (suffix: string): string | undefined =>
     name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : undefined;
 
+  const own = typeOf(name);
+  if (own === 'counter') return role('counter', name);
   const created = base('_created');
   if (created !== undefined && (isCumulative(typeOf(created)) || typeOf(`${created}_total`) === 'counter')) {
     return role('created', created);
   }
-  const own = typeOf(name);
-  if (own === 'counter') return role('counter', name);
   if (own === 'histogram') return role('bucket', name, 'histogram');
   if (own !== undefined) return role('gauge', name);
   const total = base('_total');

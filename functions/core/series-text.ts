@@ -37,7 +37,7 @@ export function seriesTextEnd(text: string, start: number): number {
   for (at++; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === NEWLINE) return -1;
-    if (code === BACKSLASH) at++;
+    if (code === BACKSLASH && text.charCodeAt(at + 1) !== NEWLINE) at++;
     else if (code === QUOTE) quoted = !quoted;
     else if (code === BRACE_CLOSE && !quoted) return at + 1;
   }
@@ -126,6 +126,8 @@ function unescaped(character: string): string {
 
 /** Sorted by name, without empty values; undefined if a name stands twice. */
 function sortLabels(labels: readonly string[]): Labels | undefined {
+  if (labels.every((text, i) => (i % 2 === 1 ? text !== '' : i === 0 || (labels[i - 2] as string) < text)))
+    return labels;
   const pairs: [string, string][] = [];
   const names = new Set<string>();
   for (let i = 0; i < labels.length; i += 2) {
