@@ -52,22 +52,28 @@ export function pointAttributes(labels: Labels, identity: Attributes): Attribute
   const attributes: Record<string, string> = Object.create(null) as Record<string, string>;
   for (let i = 0; i < labels.length; i += 2) {
     const key = dimensionKey(labels[i] as string);
-    if (key !== '' && attributes[key] === undefined) attributes[key] = cut(labels[i + 1] as string);
+    if (key !== '' && attributes[key] === undefined)
+      attributes[key] = dimensionValue(labels[i + 1] as string);
   }
-  for (const [key, value] of Object.entries(identity)) attributes[key] = cut(value);
+  for (const [key, value] of Object.entries(identity)) attributes[key] = dimensionValue(value);
   const own = OWN_DIMENSIONS - Object.keys(identity).length;
   return Object.keys(attributes).length + own > MAX_DIMENSIONS ? undefined : attributes;
 }
 
-function cut(value: string): string {
-  if (value.length <= MAX_DIMENSION_VALUE_LENGTH) return value;
-  const last = value.charCodeAt(MAX_DIMENSION_VALUE_LENGTH - 1);
-  const splitsPair = last >= 0xd800 && last <= 0xdbff;
-  return value.slice(0, splitsPair ? MAX_DIMENSION_VALUE_LENGTH - 1 : MAX_DIMENSION_VALUE_LENGTH);
+function dimensionValue(value: string): string {
+  return cut(value, MAX_DIMENSION_VALUE_LENGTH);
 }
 
 export function description(help: string): string {
-  return help.slice(0, MAX_DESCRIPTION_LENGTH);
+  return cut(help, MAX_DESCRIPTION_LENGTH);
+}
+
+/** Never inside a surrogate pair: half a character would arrive as U+FFFD. */
+function cut(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  const last = text.charCodeAt(maxLength - 1);
+  const splitsPair = last >= 0xd800 && last <= 0xdbff;
+  return text.slice(0, splitsPair ? maxLength - 1 : maxLength);
 }
 
 const UCUM: ReadonlyMap<string, string> = new Map([

@@ -67,8 +67,10 @@ export function buildPoints(
   };
   for (const state of due) {
     const named = naming(state.series, metadata.get(state.series));
+    const increase = sendableIncrease(state);
     if (named.code !== 'named') drop(named.code, state);
-    else sendables.push({ state, points: increasePoints(state, named, tickMs) });
+    else if (!increase.every((value) => Number.isFinite(value))) drop('nan', state);
+    else sendables.push({ state, points: increasePoints(state, increase, named, tickMs) });
   }
   for (const { series, value, metadata: about } of page?.gauges ?? []) {
     const named = naming(series, about);
@@ -122,8 +124,13 @@ function createNaming(
 }
 
 /** A counter is one point, a histogram is one, a summary is split into its count and its sum. */
-function increasePoints(state: SeriesState, named: Named, tickMs: number): readonly DataPoint[] {
-  const [first = 0, ...rest] = sendableIncrease(state);
+function increasePoints(
+  state: SeriesState,
+  increase: readonly number[],
+  named: Named,
+  tickMs: number,
+): readonly DataPoint[] {
+  const [first = 0, ...rest] = increase;
   const base = { ...fields(named, tickMs), startMs: state.windowStartMs };
   const count = rest.reduce((total, bucket) => total + bucket, 0);
   switch (state.kind) {

@@ -42,10 +42,13 @@ export function rebase(state: SeriesState, values: readonly number[], tickMs: nu
   return canonical({ ...state, last: values, base: values, carry: increase(state), windowStartMs });
 }
 
-/** Dynatrace has the increase up to here. */
+/** Dynatrace has the increase up to here. A fall stays owed (D2), but for one beyond all numbers. */
 export function settleSeries(state: SeriesState, tickMs: number): SeriesState {
   const owed = increase(state);
-  const base = state.last.map((last, i) => last - Math.min(0, owed[i] as number));
+  const base = state.last.map((last, i) => {
+    const fall = Math.min(0, owed[i] as number);
+    return Number.isFinite(fall) ? last - fall : last;
+  });
   const { series, kind, bounds, last } = state;
   return canonical({ series, kind, bounds, last, base, windowStartMs: tickMs });
 }

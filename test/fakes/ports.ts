@@ -1,0 +1,350 @@
+/**
+ * The outside world in memory, seen by the pipeline as its ports: time that jumps to whoever wakes next, a store with
+ * the real conditions on tick and version, pages told in exposition text, and a Dynatrace that decodes what it gets
+ * with a decoder of its own. Everything goes well unless the script says otherwise.
+ */
+import { strict as assert } from 'node:assert';
+import { type DecodedPoint, decodeMetricsRequest } from '../../functions/cli/world/otlp-decoder.ts';
+import type { Target } from '../../functions/core/model.ts';
+import type { CommitOutcome, ExportOutcome, ScrapeFailureCode } from '../../functions/core/outcome.ts';
+import { runShard } from '../../functions/core/pipeline.ts';
+import { createMemory } from '../../functions/core/points.ts';
+import type {
+  Clock,
+  LoadedItem,
+  Ports,
+  ScrapeResult,
+  State,
+  TargetItem,
+} from '../../functions/core/ports.ts';
+import type { RunReport } from '../../functions/core/report.ts';
+import { createTarget } from '../../functions/core/targets.ts';
+import type { ShardWork } from '../../functions/core/work.ts';
+
+/** Second 0 of every world. */
+export const T0_MS = Date.parse('2026-01-01T00:00:00Z');
+
+/** `lost`: it happened, but the answer never came. `hangs`: nothing happened until the deadline. */
+export type Fault = 'failed' | 'lost' | 'hangs';
+
+export type Page =
+  | string
+  | { readonly fails: ScrapeFailureCode; readonly message?: string }
+  | { readonly hangs: true }
+  /** Not bytes at all: what no adapter hands over. */
+  | { readonly broken: unknown };
+
+/** `unknown_stored`: Dynatrace has it, the pipeline cannot know. */
+export type Answer =
+  | ExportOutcome['code']
+  | 'unknown_stored'
+  | 'hangs'
+  | { readonly partial: number; readonly message?: string };
+
+export interface SentBody {
+  readonly points: readonly DecodedPoint[];
+  readonly bytes: number;
+  /** When it was posted, and by when it must be answered; monotonic. */
+  readonly atMs: number;
+  readonly deadlineMs: number;
+  readonly tickMs: number;
+  readonly answer: Answer;
+  /** Points of it that Dynatrace keeps. */
+  readonly stored: readonly DecodedPoint[];
+  /** Points of it that a partial success rejects: the first ones. */
+  readonly rejected: readonly DecodedPoint[];
+}
+
+export interface Script {
+  claim: (shard: number, tickMs: number) => Fault | undefined;
+  load: (key: string) => 'unread' | 'unreadable' | undefined;
+  fits: (baseline: Uint8Array) => boolean;
+  /** `conflict`: somebody else writes the item first, its content unchanged. */
+  commit: (item: TargetItem) => Fault | 'conflict' | undefined;
+  end: () => Fault | undefined;
+  scrape: (target: Target) => Page;
+  /** `nth` counts the posts of a run from 0. */
+  answer: (points: readonly DecodedPoint[], nth: number) => Answer;
+}
+
+export interface Write {
+  readonly item: TargetItem;
+  readonly applied: boolean;
+  readonly atMs: number;
+}
+
+export interface World {
+  readonly ports: Ports;
+  readonly script: Script;
+  readonly items: Map<string, TargetItem>;
+  readonly shards: Map<number, ShardItem>;
+  /** Everything that was posted and written, and every call to a port, in order. */
+  readonly bodies: SentBody[];
+  readonly writes: Write[];
+  readonly calls: string[];
+  readonly monotonicMs: () => number;
+  /** One run of shard 0 at `tickS` seconds after T0. */
+  readonly run: (tickS: number, targets: readonly Target[], work?: Partial<ShardWork>) => Promise<RunReport>;
+}
+
+export interface ShardItem {
+  readonly tickMs: number;
+  readonly writer: string;
+  readonly uncommitted: readonly string[];
+}
+
+/** What a run may take unless the test says otherwise. */
+export const RUN_BUDGET_MS = 60_000;
+
+export function target(instance: string, changes: Partial<Target> = {}): Target {
+  const identity = { job: 'nim', instance, scheme: 'http', address: instance, path: '', params: [] } as const;
+  return { ...createTarget(identity), ...changes };
+}
+
+export function createWorld(): World {
+  const time = createVirtualTime();
+  const script: Script = {
+    claim: () => undefined,
+    load: () => undefined,
+    fits: () => true,
+    commit: () => undefined,
+    end: () => undefined,
+    scrape: () => ({ fails: 'connect' }),
+    answer: () => 'accepted',
+  };
+  const items = new Map<string, TargetItem>();
+  const shards = new Map<number, ShardItem>();
+  const bodies: SentBody[] = [];
+  const writes: Write[] = [];
+  const calls: string[] = [];
+  const memory = createMemory();
+  let runs = 0;
+  let posts = 0;
+  let tickMs = 0;
+
+  const ports: Ports = {
+    clock: time.clock,
+    state: createStore(script, items, shards, writes, calls, time),
+    scrape: async (scraped, deadlineMs) => {
+      calls.push(`scrape ${scraped.instance}`);
+      const page = script.scrape(scraped);
+      if (typeof page === 'object' && 'hangs' in page) await time.sleepUntil(deadlineMs);
+      return scrapeResult(page);
+    },
+    export: async (bytes, deadlineMs) => {
+      calls.push('export');
+      const points = decodeMetricsRequest(bytes);
+      const answer = script.answer(points, posts++);
+      const atMs = time.clock.monotonicMs();
+      bodies.push({ points, bytes: bytes.length, atMs, deadlineMs, tickMs, answer, ...kept(points, answer) });
+      if (answer === 'hangs') await time.sleepUntil(deadlineMs);
+      return exportOutcome(answer);
+    },
+  };
+  return {
+    ports,
+    script,
+    items,
+    shards,
+    bodies,
+    writes,
+    calls,
+    monotonicMs: time.clock.monotonicMs,
+    run: async (tickS, targets, work = {}) => {
+      tickMs = T0_MS + tickS * 1000;
+      posts = 0;
+      time.advanceTo(tickMs);
+      const deadlineMs = time.clock.monotonicMs() + RUN_BUDGET_MS;
+      const writer = `run-${++runs}`;
+      const facts = {
+        tickMs,
+        shard: 0,
+        targets,
+        maxStalenessMs: 25 * 3_600_000,
+        writer,
+        deadlineMs,
+        ...work,
+      };
+      return runShard(facts, ports, memory);
+    },
+  };
+}
+
+/** A world of one target, `10.0.0.1:8000`, whose page shows `a_total`; undefined: its scrape fails. */
+export function oneCounter() {
+  const world = createWorld();
+  const only = target('10.0.0.1:8000');
+  const run = async (tickS: number, value: number | undefined) => {
+    world.script.scrape = () =>
+      value === undefined ? { fails: 'connect' } : `# TYPE a_total counter\na_total ${value}\n`;
+    const before = world.bodies.length;
+    const report = await world.run(tickS, [only]);
+    return { report, deltas: deltasOf(world.bodies.slice(before)), item: world.items.get(only.key) };
+  };
+  return { ...world, run };
+}
+
+function createStore(
+  script: Script,
+  items: Map<string, TargetItem>,
+  shards: Map<number, ShardItem>,
+  writes: Write[],
+  calls: string[],
+  time: VirtualTime,
+): State {
+  const failed = (what: string) => ({ code: 'failed', message: `cannot ${what}: out of order` }) as const;
+  return {
+    claim: async (shard, tickMs, writer, deadlineMs) => {
+      calls.push('claim');
+      const fault = script.claim(shard, tickMs);
+      if (fault === 'hangs') await time.sleepUntil(deadlineMs);
+      if (fault === 'failed' || fault === 'hangs') return failed('claim');
+      const before = shards.get(shard);
+      if (before !== undefined && before.tickMs >= tickMs)
+        return { code: 'not_newer', tickMs: before.tickMs };
+      const uncommitted = before?.uncommitted ?? [];
+      shards.set(shard, { tickMs, writer, uncommitted });
+      return fault === 'lost' ? failed('claim') : { code: 'claimed', uncommitted };
+    },
+    load: (keys) => {
+      calls.push('load');
+      return Promise.resolve(new Map(keys.map((key) => [key, loadedItem(script.load(key), items.get(key))])));
+    },
+    fits: (baseline) => script.fits(baseline),
+    commit: async (item, deadlineMs): Promise<CommitOutcome> => {
+      calls.push(`commit ${item.instance}`);
+      const fault = script.commit(item);
+      if (fault === 'hangs') await time.sleepUntil(deadlineMs);
+      const stored = items.get(item.key);
+      const applies = fault !== 'failed' && fault !== 'hangs' && (stored?.version ?? 0) === item.version - 1;
+      const applied = applies && fault !== 'conflict';
+      writes.push({ item, applied, atMs: time.clock.monotonicMs() });
+      if (applied) items.set(item.key, item);
+      if (applied) return fault === 'lost' ? failed('commit') : { code: 'committed' };
+      if (fault === 'failed' || fault === 'hangs' || fault === 'lost') return failed('commit');
+      if (fault === 'conflict' && stored !== undefined)
+        items.set(item.key, { ...stored, version: item.version, writer: 'another' });
+      // A condition that failed on our own write is success, as in the real store.
+      const ours = stored?.version === item.version && stored.writer === item.writer;
+      return { code: ours ? 'committed' : 'conflict' };
+    },
+    end: async (shard, tickMs, writer, uncommitted, deadlineMs) => {
+      calls.push('end');
+      const fault = script.end();
+      if (fault === 'hangs') await time.sleepUntil(deadlineMs);
+      if (fault === 'failed' || fault === 'hangs') return failed('end');
+      const claimed = shards.get(shard);
+      if (claimed?.tickMs !== tickMs || claimed.writer !== writer) return { code: 'conflict' };
+      shards.set(shard, { ...claimed, uncommitted });
+      return fault === 'lost' ? failed('end') : { code: 'committed' };
+    },
+  };
+}
+
+function loadedItem(fault: 'unread' | 'unreadable' | undefined, item: TargetItem | undefined): LoadedItem {
+  if (fault !== undefined) return { code: fault, message: 'cannot load the state: out of order' };
+  return item === undefined ? { code: 'absent' } : { code: 'found', item };
+}
+
+function scrapeResult(page: Page): ScrapeResult {
+  if (typeof page === 'string')
+    return { code: 'page', body: new TextEncoder().encode(page), path: '/v1/metrics' };
+  if ('broken' in page) return { code: 'page', body: page.broken as Uint8Array, path: '/v1/metrics' };
+  const message = 'cannot scrape: as scripted';
+  if ('hangs' in page) return { code: 'timeout', message };
+  return { code: page.fails, message: page.message ?? message };
+}
+
+function kept(points: readonly DecodedPoint[], answer: Answer): Pick<SentBody, 'stored' | 'rejected'> {
+  if (typeof answer === 'object')
+    return { stored: points.slice(answer.partial), rejected: points.slice(0, answer.partial) };
+  const stored = answer === 'accepted' || answer === 'partial' || answer === 'unknown_stored' ? points : [];
+  return { stored, rejected: [] };
+}
+
+function exportOutcome(answer: Answer): ExportOutcome {
+  const message = 'as scripted';
+  if (typeof answer === 'object')
+    return { code: 'partial', rejectedPoints: answer.partial, message: answer.message ?? message };
+  switch (answer) {
+    case 'accepted':
+      return { code: 'accepted' };
+    case 'partial':
+      return { code: 'partial', rejectedPoints: 0, message };
+    case 'refused':
+      return { code: 'refused', status: 401, message };
+    case 'hangs':
+    case 'unknown_stored':
+      return { code: 'unknown', message };
+    default:
+      return { code: answer, message };
+  }
+}
+
+interface VirtualTime {
+  readonly clock: Clock;
+  readonly advanceTo: (wallMs: number) => void;
+  readonly sleepUntil: (monotonicMs: number) => Promise<void>;
+}
+
+/** Time stands still while anyone has something to do, then jumps to the next one who sleeps. */
+function createVirtualTime(): VirtualTime {
+  const startMs = 5_000;
+  const sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
+  let nowMs = startMs;
+  const wakeNext = (): void => {
+    sleepers.sort((a, b) => a.atMs - b.atMs);
+    const next = sleepers.shift();
+    assert(next !== undefined);
+    nowMs = Math.max(nowMs, next.atMs);
+    next.wake();
+    if (sleepers.length > 0) setImmediate(wakeNext);
+  };
+  return {
+    clock: { monotonicMs: () => nowMs, wallMs: () => T0_MS + nowMs - startMs },
+    advanceTo: (wallMs) => {
+      nowMs = Math.max(nowMs, startMs + wallMs - T0_MS);
+    },
+    sleepUntil: (atMs) =>
+      new Promise((wake) => {
+        if (sleepers.push({ atMs, wake }) === 1) setImmediate(wakeNext);
+      }),
+  };
+}
+
+/** `name{labels} value (start,end]`, a histogram as `count sum [buckets]`, a gauge as `name{labels} value @time`. */
+export function printPoint(point: DecodedPoint): string {
+  const { histogram, value } = point;
+  const labels = point.attributes
+    .filter(([key]) => !key.startsWith('service.'))
+    .map(([key, text]) => `${key}="${typeof text === 'string' ? text : typeof text}"`);
+  const name = labels.length === 0 ? point.name : `${point.name}{${labels.join(',')}}`;
+  const amount =
+    histogram === undefined
+      ? `${value}`
+      : `${histogram.count} ${histogram.sum} [${histogram.buckets.join(' ')}]`;
+  const window =
+    point.type === 'gauge'
+      ? `@${seconds(point.timeNs)}`
+      : `(${seconds(point.startNs)},${seconds(point.timeNs)}]`;
+  return `${name} ${amount} ${window}`;
+}
+
+function seconds(ns: bigint): number {
+  return (Number(ns / 1_000_000n) - T0_MS) / 1000;
+}
+
+/** Deltas of the bodies, printed. */
+export function deltasOf(bodies: readonly SentBody[]): readonly string[] {
+  return bodies.flatMap(({ points }) => points.filter(({ type }) => type !== 'gauge').map(printPoint));
+}
+
+export function gaugesOf(bodies: readonly SentBody[]): readonly string[] {
+  return bodies.flatMap(({ points }) => points.filter(({ type }) => type === 'gauge').map(printPoint));
+}
+
+export function instanceOf({ attributes }: DecodedPoint): string {
+  const found = attributes.find(([key]) => key === 'service.instance.id')?.[1];
+  assert(typeof found === 'string');
+  return found;
+}
