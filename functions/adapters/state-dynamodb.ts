@@ -105,20 +105,32 @@ async function claim(call: Call, shard: number, tickMs: number, writer: string):
       new UpdateItemCommand({
         ...shardKey(call, shard),
         UpdateExpression:
-          'SET #tick = :tick, #writer = :writer, #startedAt = :now, #shard = :shard REMOVE #endedAt',
+          'SET #previousTick = if_not_exists(#tick, :never), #tick = :tick, #writer = :writer, ' +
+          '#startedAt = :now, #shard = :shard REMOVE #endedAt',
         ConditionExpression: 'attribute_not_exists(#pk) OR #tick < :tick',
-        ExpressionAttributeNames: names(KEY, 'tick', 'writer', 'startedAt', 'shard', 'endedAt'),
+        ExpressionAttributeNames: names(
+          KEY,
+          'previousTick',
+          'tick',
+          'writer',
+          'startedAt',
+          'shard',
+          'endedAt',
+        ),
         ExpressionAttributeValues: {
+          ':never': numberOf(NEVER),
           ':tick': numberOf(tickMs),
           ':writer': { S: writer },
           ':now': instant(call.clock.wallMs()),
           ':shard': numberOf(shard),
         },
-        ReturnValues: 'ALL_OLD',
+        // What this leaves alone, `uncommitted` among it, and never nothing.
+        ReturnValues: 'ALL_NEW',
       }),
       { abortSignal: call.signal },
     );
-    return { code: 'claimed', uncommitted: textsOf(answer.Attributes?.['uncommitted']) };
+    if (answer.Attributes === undefined) return { code: 'failed', message: emptyAnswer(what) };
+    return claimedOf(answer.Attributes);
   } catch (error) {
     if (!(error instanceof ConditionalCheckFailedException)) {
       return { code: 'failed', message: awsFailure(what, error) };
@@ -129,7 +141,7 @@ async function claim(call: Call, shard: number, tickMs: number, writer: string):
     const storedTickMs = Number(stored['tick']?.N);
     // Our own write whose answer was lost: the client tried again and met its first attempt.
     if (storedTickMs === tickMs && stored['writer']?.S === writer) {
-      return { code: 'claimed', uncommitted: textsOf(stored['uncommitted']) };
+      return claimedOf(stored);
     }
     if (storedTickMs >= tickMs) return { code: 'not_newer', tickMs: storedTickMs };
     const message = `cannot ${what}: its item changed meanwhile; the next tick tries again`;
@@ -137,6 +149,16 @@ async function claim(call: Call, shard: number, tickMs: number, writer: string):
   } catch (error) {
     return { code: 'failed', message: awsFailure(what, error) };
   }
+}
+
+/** Stands for the tick of no run. */
+const NEVER = 0;
+
+/** A claim leaves alone what the run before wrote at its end, and notes which run that was. */
+function claimedOf(item: Attributes): Claim {
+  const previousTick = item['previousTick']?.N ?? String(NEVER);
+  const ended = previousTick === String(NEVER) || item['endedTick']?.N === previousTick;
+  return { code: 'claimed', ended, uncommitted: textsOf(item['uncommitted']) };
 }
 
 async function end(
@@ -148,9 +170,9 @@ async function end(
 ): Promise<CommitOutcome> {
   const update: UpdateItemCommandInput = {
     ...shardKey(call, shard),
-    UpdateExpression: 'SET #endedAt = :now, #uncommitted = :uncommitted',
+    UpdateExpression: 'SET #endedAt = :now, #endedTick = :tick, #uncommitted = :uncommitted',
     ConditionExpression: '#writer = :writer AND #tick = :tick',
-    ExpressionAttributeNames: names('endedAt', 'uncommitted', 'writer', 'tick'),
+    ExpressionAttributeNames: names('endedAt', 'endedTick', 'uncommitted', 'writer', 'tick'),
     ExpressionAttributeValues: {
       ':now': instant(call.clock.wallMs()),
       ':uncommitted': { L: uncommitted.map((key) => ({ S: key })) },
@@ -226,12 +248,17 @@ async function loadOnce(
       (table.Keys ?? []).map((key) => key[KEY]?.S ?? ''),
     ),
   );
+  // DynamoDB names the table even when it holds none of the keys.
+  const elsewhere: LoadedItem =
+    answer.Responses === undefined
+      ? { code: 'unread', message: emptyAnswer('load the state') }
+      : { code: 'absent' };
   const found = new Map<string, Attributes>();
   for (const item of Object.values(answer.Responses ?? {}).flat()) found.set(item[KEY]?.S ?? '', item);
   for (const key of asked) {
     const item = found.get(key);
     if (item !== undefined) answers.set(key, fromAttributes(key, item, packing));
-    else if (!left.has(key)) answers.set(key, { code: 'absent' });
+    else if (!left.has(key)) answers.set(key, elsewhere);
   }
   return asked.filter((key) => left.has(key) && !found.has(key));
 }
@@ -272,6 +299,11 @@ async function commit(call: Call, packing: Packing, item: TargetItem): Promise<C
 async function read(call: Call, key: string): Promise<Attributes> {
   const get = new GetItemCommand({ TableName: call.tableName, Key: keyOf(key), ConsistentRead: true });
   return (await call.client.send(get, { abortSignal: call.signal })).Item ?? {};
+}
+
+/** The client takes an answer that lost its body for an empty document. */
+function emptyAnswer(what: string): string {
+  return `cannot ${what}: the answer is empty; check any proxy before DynamoDB`;
 }
 
 /** Target keys start with `target/`: the two kinds of items never meet. */

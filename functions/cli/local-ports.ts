@@ -38,7 +38,11 @@ export async function openLocalPorts(
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
   });
   const table = await createTableIfAbsent(client, TABLE);
-  if (table.code === 'failed') throw new Error(table.message);
+  if (table.code === 'failed') {
+    client.destroy();
+    await database.close();
+    throw new Error(table.message);
+  }
   const clock = systemClock;
   const http = createHttp({ clock });
   const state = createState({ client, tableName: TABLE, clock, dictionary: BASELINE_DICTIONARY });
@@ -81,7 +85,7 @@ export async function openLocalPorts(
 function readOnly(state: State): State {
   return {
     ...state,
-    claim: () => Promise.resolve({ code: 'claimed', uncommitted: [] }),
+    claim: () => Promise.resolve({ code: 'claimed', ended: true, uncommitted: [] }),
     commit: () => Promise.resolve({ code: 'committed' }),
     end: () => Promise.resolve({ code: 'committed' }),
   };

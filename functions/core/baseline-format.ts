@@ -46,6 +46,7 @@ export function encodeBaseline(baseline: Baseline): Uint8Array {
   const boundsTexts = [
     ...new Set(states.filter((state) => state.kind === 'histogram').map(boundsText)),
   ].sort();
+  const boundsAt = new Map(boundsTexts.map((text, i) => [text, i]));
   const windowStartMs = mostCommonWindow(states, baseline.tickMs);
   const { tickMs, startMs, createdMs } = baseline;
 
@@ -64,7 +65,7 @@ export function encodeBaseline(baseline: Baseline): Uint8Array {
   for (const momentMs of baseline.earlierStartsMs) out.distance(momentMs - tickMs);
   out.whole(baseline.shape);
   out.whole(baseline.gauges);
-  out.texts(baseline.notWhole);
+  out.texts([...baseline.notWhole].sort());
   out.texts(boundsTexts);
   out.texts(series.map((state) => state.series.key));
   out.texts(baseline.draining.map((state) => state.series.key));
@@ -76,7 +77,7 @@ export function encodeBaseline(baseline: Baseline): Uint8Array {
         (state.carry === undefined ? 0 : HAS_CARRY) |
         (ownWindow ? OWN_WINDOW : 0),
     );
-    if (state.kind === 'histogram') out.whole(boundsTexts.indexOf(boundsText(state)));
+    if (state.kind === 'histogram') out.whole(boundsAt.get(boundsText(state)) as number);
     if (ownWindow) out.distance(state.windowStartMs - tickMs);
     for (const values of [state.last, state.base, state.carry])
       for (const value of values ?? []) out.value(value);
@@ -101,7 +102,7 @@ export function decodeBaseline(bytes: Uint8Array, table: SeriesTable): DecodedBa
   const earlierStartsMs = input.list(() => tickMs + input.distance());
   const shape = input.whole();
   const gauges = input.whole();
-  const notWhole = input.texts();
+  const notWhole = new Set(input.texts());
   const bounds = input.texts().map(boundsOf);
   const keys = input.texts();
   const drainingKeys = input.texts();

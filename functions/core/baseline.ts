@@ -1,5 +1,5 @@
 /** What is known of a target between two runs: the content of its state item, and what it still owes. */
-import { type SeriesState, isPending, settleSeries } from './series-state.ts';
+import { type SeriesState, mergeOwed, owes, settleSeries } from './series-state.ts';
 
 export interface Baseline {
   /** Tick of the last committed successful scrape. */
@@ -15,8 +15,8 @@ export interface Baseline {
   readonly shape: number;
   /** Gauge samples on that page, for `scrape_series_added`. */
   readonly gauges: number;
-  /** Families of that page that were not whole, sorted (D5). */
-  readonly notWhole: readonly string[];
+  /** Families of that page that were not whole (D5). */
+  readonly notWhole: ReadonlySet<string>;
   /** Series were forced out by a bound: an unknown one may be an old one until the next restart (D9). */
   readonly forgot: boolean;
   readonly series: ReadonlyMap<string, SeriesState>;
@@ -45,7 +45,7 @@ export function duePoints(
 
 /** What is pending is due whether or not there is a page (D4, D10). */
 export function duePending(baseline: Baseline): readonly SeriesState[] {
-  return duePoints(baseline.draining, [...baseline.series.values()].filter(isPending));
+  return duePoints(baseline.draining, [...baseline.series.values()].filter(owes));
 }
 
 /** Moves `base` for the series whose points were accepted; all others keep what they owe (D4). */
@@ -55,7 +55,23 @@ export function settle(baseline: Baseline, accepted: ReadonlySet<SeriesState>, t
     accepted.has(state) ? settleSeries(state, tickMs) : state;
   const series = new Map<string, SeriesState>();
   for (const [key, state] of baseline.series) series.set(key, settled(state));
-  return { ...baseline, series, draining: baseline.draining.map(settled).filter(isPending) };
+  for (const drained of baseline.draining) {
+    const next = accepted.has(drained) ? series.get(drained.series.key) : undefined;
+    // Windows touch (D3): what follows the drained point begins where that one ended.
+    if (next !== undefined) series.set(next.series.key, { ...next, windowStartMs: tickMs });
+  }
+  return { ...baseline, series, draining: baseline.draining.map(settled).filter(owes) };
+}
+
+/** Adds what a series owes that cannot go on; the same form of it twice is one. */
+export function drain(draining: SeriesState[], state: SeriesState): void {
+  if (!owes(state)) return;
+  const at = draining.findIndex(
+    ({ series, kind, bounds }) =>
+      series.key === state.series.key && kind === state.kind && bounds.join() === state.bounds.join(),
+  );
+  if (at < 0) draining.push(state);
+  else draining[at] = mergeOwed(draining[at] as SeriesState, state);
 }
 
 /** Series with something pending, and the start of the oldest window that is still owed. */
@@ -64,7 +80,7 @@ export function owed(baseline: Baseline): { readonly series: number; readonly si
   let sinceMs: number | undefined;
   for (const states of [baseline.series.values(), baseline.draining]) {
     for (const state of states) {
-      if (!isPending(state)) continue;
+      if (!owes(state)) continue;
       series++;
       sinceMs = Math.min(sinceMs ?? state.windowStartMs, state.windowStartMs);
     }

@@ -2,7 +2,7 @@
  * The heart: a whole page, held against what was known, becomes the next baseline; what is pending in it is what
  * Dynatrace has yet to accept. The rules D1 to D11 are written out in docs/guarantees.md; each is named where it acts.
  */
-import { type Baseline, duePoints } from './baseline.ts';
+import { type Baseline, drain, duePoints } from './baseline.ts';
 import { type CumulativeReading, EVERY_FAMILY, type Families } from './families.ts';
 import type { InitialValue } from './model.ts';
 import type { DropReason } from './outcome.ts';
@@ -10,9 +10,10 @@ import {
   type SeriesState,
   firstState,
   grow,
-  increase,
+  inherit,
   isPending,
   isSum,
+  owes,
   rebase,
   restart,
   zeros,
@@ -54,6 +55,8 @@ export const START_SKEW_MS = 30_000;
 export const MAX_EARLIER_STARTS = 8;
 /** D7: a fall by less than this part of the value is rounding by the page's writer. */
 export const FALL_TOLERANCE = 1e-9;
+/** D5: families told apart as not whole; a page with more of them is not whole at all, and the baseline stays small. */
+export const MAX_NOT_WHOLE = 100;
 /** D9: series kept per target, unseen ones included; beyond it the longest unseen are forgotten. */
 export const MAX_TRACKED_SERIES = 20_000;
 
@@ -84,24 +87,25 @@ export function observe(before: Baseline | undefined, page: Families, facts: Scr
     if (known !== undefined && continues) step = stepKnown(state, reading, process, known, facts);
     else {
       added += samplesOf(reading);
-      step = stepUnknown(reading, process, known, state, page, facts);
-      if (continues) step = { ...step, state: inherit(state, step.state) };
-      else if (state !== undefined && isPending(state)) draining.push(state);
+      step = stepUnknown(reading, process, known, state, page, before?.scrapedAtMs, facts);
+      if (continues) step = { ...step, state: inherit(step.state, state) };
+      else if (state !== undefined) drain(draining, state);
     }
     series.set(key, step.state);
     if (step.drop !== undefined) drops.set(step.drop, (drops.get(step.drop) ?? 0) + 1);
-    if (step.drop === undefined || isPending(step.state)) candidates.push(step.state);
+    if (step.drop === undefined || owes(step.state)) candidates.push(step.state);
   }
   for (const [key, state] of before?.series ?? []) {
     if (series.has(key)) continue;
-    if (known === undefined) {
-      if (isPending(state)) draining.push(state);
+    // Whatever another process does not show is unknown of it: it begins anew when it is seen (D5, D8).
+    if (known === undefined || process === 'flipped' || process === 'switched') {
+      drain(draining, state);
       continue;
     }
     const gone = process === 'restarted' && !outlivesProcess(state.series.name);
     const unseen = gone ? restart(state, zeros(state.last)) : state;
     series.set(key, unseen);
-    if (isPending(unseen)) candidates.push(unseen);
+    if (owes(unseen)) candidates.push(unseen);
   }
   const forgot =
     forgetUnseen(series, page.cumulative, facts.maxSeries) ||
@@ -154,12 +158,13 @@ function stepUnknown(
   known: Baseline | undefined,
   other: SeriesState | undefined,
   page: Families,
+  forgottenMs: number | undefined,
   facts: ScrapeFacts,
 ): Step {
   const { series, kind, bounds, values } = reading;
   const fromZero =
     known === undefined
-      ? startsWithTarget(reading, page.startMs, facts)
+      ? startsWithTarget(reading, page.startMs, forgottenMs, facts)
       : startsWithSeries(reading, process, known, other, facts);
   if (fromZero) {
     const windowStartMs = known?.tickMs ?? facts.tickMs - facts.intervalMs;
@@ -170,18 +175,21 @@ function stepUnknown(
   return { state: firstState(series, kind, bounds, values, values, facts.tickMs), drop };
 }
 
-/** D6: a pure function of page and tick. */
+/** D6: by page and tick; and not what a target that was forgotten meanwhile had counted before (`forgottenMs`). */
 function startsWithTarget(
   reading: CumulativeReading,
   startMs: number | undefined,
+  forgottenMs: number | undefined,
   { tickMs, maxStalenessMs, initialValue }: ScrapeFacts,
 ): boolean {
   if (initialValue !== 'auto') return initialValue === 'keep';
   if (outlivesProcess(reading.series.name)) return false;
   const maxAgeMs = maxStalenessMs > 0 ? Math.min(INITIAL_MAX_AGE_MS, maxStalenessMs) : INITIAL_MAX_AGE_MS;
-  const isRecent = (momentMs: number | undefined): boolean =>
-    momentMs !== undefined && Math.abs(tickMs - momentMs) <= maxAgeMs;
-  return isRecent(startMs) || isRecent(reading.createdMs);
+  const isOurs = (momentMs: number | undefined): boolean =>
+    momentMs !== undefined &&
+    Math.abs(tickMs - momentMs) <= maxAgeMs &&
+    momentMs > (forgottenMs ?? -Infinity);
+  return isOurs(startMs) || isOurs(reading.createdMs);
 }
 
 /** D5: a series of a known target counts from zero if the last page would have shown it, had it been there. */
@@ -196,14 +204,13 @@ function startsWithSeries(
   if (process !== 'same') return process === 'restarted';
   if (other !== undefined) return isRecreated(known, reading);
   if (known.forgot || known.shape !== facts.shape) return false;
-  return !known.notWhole.includes(EVERY_FAMILY) && !known.notWhole.includes(reading.family);
+  return !known.notWhole.has(EVERY_FAMILY) && !known.notWhole.has(reading.family);
 }
 
-/** D7, by `_created`, on the target's own clock: later than any that was seen before. */
-function isRecreated(known: Baseline, reading: CumulativeReading): boolean {
-  return (
-    known.createdMs !== undefined && reading.createdMs !== undefined && reading.createdMs > known.createdMs
-  );
+/** D7, by `_created`, on the target's own clock: later than any seen before, and than the last committed scrape. */
+function isRecreated(known: Baseline, { createdMs }: CumulativeReading): boolean {
+  if (known.createdMs === undefined || createdMs === undefined) return false;
+  return createdMs > Math.max(known.createdMs, known.scrapedAtMs - START_SKEW_MS);
 }
 
 /** D7, by value: a histogram's restart is decided by its buckets, hence its count, never by its sum. */
@@ -224,12 +231,6 @@ function outlivesProcess(name: string): boolean {
 function sameShape(state: SeriesState, reading: CumulativeReading): boolean {
   if (state.kind !== reading.kind || state.bounds.length !== reading.bounds.length) return false;
   return state.bounds.every((bound, i) => bound === reading.bounds[i]);
-}
-
-/** D9: a target that was forgotten and came back begins anew, but what it owed is owed. */
-function inherit(state: SeriesState, next: SeriesState): SeriesState {
-  if (!isPending(state)) return next;
-  return { ...next, carry: increase(state), windowStartMs: state.windowStartMs };
 }
 
 function samplesOf(reading: CumulativeReading): number {
@@ -256,7 +257,7 @@ function header(
   page: Families,
   facts: ScrapeFacts,
 ): Omit<Baseline, 'forgot' | 'series' | 'draining'> {
-  const startMs = page.startMs ?? known?.startMs;
+  const { startMs } = page;
   let createdMs = known?.createdMs;
   for (const reading of page.cumulative) {
     if (reading.createdMs !== undefined)
@@ -270,8 +271,14 @@ function header(
     ...(createdMs === undefined ? {} : { createdMs }),
     shape: facts.shape,
     gauges: page.gauges.length,
-    notWhole: [...page.notWhole].sort(),
+    notWhole: notTrusted(page),
   };
+}
+
+/** D5: families of this page of which an unknown series may be an old one on the next. */
+function notTrusted(page: Families): ReadonlySet<string> {
+  const families = new Set([...page.notWhole, ...page.untyped]);
+  return families.size > MAX_NOT_WHOLE ? new Set([EVERY_FAMILY]) : families;
 }
 
 function earlierStarts(known: Baseline | undefined, startMs: number | undefined): readonly number[] {

@@ -9,7 +9,13 @@
 import type { FamilyType, Series } from './model.ts';
 import { readNumber } from './number-text.ts';
 import { internSeries, type SeriesTable } from './series.ts';
-import { readQuoted, readSeriesText, seriesTextEnd, skipBlanks } from './series-text.ts';
+import {
+  MAX_SERIES_TEXT_LENGTH,
+  readQuoted,
+  readSeriesText,
+  seriesTextEnd,
+  skipBlanks,
+} from './series-text.ts';
 
 /** What the comment lines say of a metric family. */
 export interface Metadata {
@@ -57,6 +63,8 @@ const QUOTE = 34;
 const BRACE_OPEN = 123;
 const BRACE_CLOSE = 125;
 const MAX_REFUSED_EXAMPLES = 5;
+/** Beyond this many names the page as a whole is not trusted. */
+const MAX_REFUSED_NAMES = 100;
 
 /** Reads a whole page. More than `sampleLimit` samples fail it, as in Prometheus. */
 export function parseExposition(body: Uint8Array, table: SeriesTable, sampleLimit: number): Exposition {
@@ -132,6 +140,9 @@ function seriesAt(
   const end = seriesTextEnd(text, at);
   if (end < 0) return { name: readSeriesText(text.slice(at, lineEnd(text, at))).name, cause: 'no closing }' };
   const raw = text.slice(at, end);
+  if (raw.length > MAX_SERIES_TEXT_LENGTH) {
+    return { name: readSeriesText(raw.slice(0, 256)).name, cause: `a series of ${raw.length} characters` };
+  }
   if (!endsHere(text, end)) {
     const cause = isLineEnd(text, end) ? 'no number' : 'a blank was expected after the name';
     return { name: readSeriesText(raw).name, cause };
@@ -261,7 +272,8 @@ function refuse(refused: Refused, text: string, at: number, names: readonly stri
   refused.count++;
   const readable = names.filter((name) => name !== '');
   if (readable.length === 0) refused.anywhere = true;
-  for (const name of readable) refused.names.add(name);
+  if (refused.names.size >= MAX_REFUSED_NAMES) refused.anywhere = true;
+  else for (const name of readable) refused.names.add(name);
   if (refused.examples.length < MAX_REFUSED_EXAMPLES)
     refused.examples.push({ line: lineNumber(text, at), cause });
 }

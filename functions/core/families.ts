@@ -36,6 +36,8 @@ export interface Families {
   readonly startMs?: number;
   /** Families with a line or sample that was not understood; `EVERY_FAMILY` if it cannot be told which. */
   readonly notWhole: ReadonlySet<string>;
+  /** Families that are gauges for want of a TYPE: they may be told to be cumulative on a later page. */
+  readonly untyped: ReadonlySet<string>;
   readonly drops: ReadonlyMap<DropReason, number>;
 }
 
@@ -52,6 +54,7 @@ interface Role {
   /** The sample's name, with the colons that the Python client loses in OpenMetrics put back. */
   readonly name: string;
   readonly kind: CumulativeKind;
+  readonly untyped: boolean;
   readonly metadata: Metadata | undefined;
 }
 
@@ -71,6 +74,7 @@ interface Sorting {
   readonly assemblies: Map<Series, Assembly>;
   readonly created: { readonly series: Series; readonly base: string; readonly createdMs: number }[];
   readonly notWhole: Set<string>;
+  readonly untyped: Set<string>;
   readonly drops: Map<DropReason, number>;
 }
 
@@ -87,10 +91,12 @@ export function groupFamilies(
     assemblies: new Map(),
     created: [],
     notWhole: new Set(),
+    untyped: new Set(),
     drops: new Map(),
   };
   for (const name of page.refused.names) into.notWhole.add(roleOf(name).family);
-  if (page.refused.anywhere) into.notWhole.add(EVERY_FAMILY);
+  const isEmpty = page.values.length === 0 && page.metadata.size === 0;
+  if (page.refused.anywhere || isEmpty) into.notWhole.add(EVERY_FAMILY);
   let name = '';
   let role = roleOf(name);
   for (let i = 0; i < page.series.length; i++) {
@@ -109,6 +115,7 @@ export function groupFamilies(
     cumulative,
     ...(startMs === undefined ? {} : { startMs }),
     notWhole: into.notWhole,
+    untyped: into.untyped,
     drops: into.drops,
   };
 }
@@ -117,6 +124,7 @@ function sortSample(into: Sorting, table: SeriesTable, role: Role, given: Series
   const series = role.name === given.name ? given : renameSeries(table, given, role.name);
   switch (role.part) {
     case 'gauge':
+      if (role.untyped) markUntyped(into.untyped, role.family);
       if (into.gauges.has(series)) return drop(into, 'duplicate');
       if (!Number.isFinite(value)) return drop(into, 'nan');
       into.gauges.set(series, { series, value, metadata: role.metadata });
@@ -155,6 +163,14 @@ function sortSample(into: Sorting, table: SeriesTable, role: Role, given: Series
       }
       return;
   }
+}
+
+/** Should it turn out to be a histogram or summary, its family has the name without the suffix. */
+function markUntyped(untyped: Set<string>, name: string): void {
+  if (untyped.has(name)) return;
+  untyped.add(name);
+  const family = /^(.+)_(?:bucket|count|sum|total)$/.exec(name)?.[1];
+  if (family !== undefined) untyped.add(family);
 }
 
 function drop(into: Sorting, reason: DropReason, family?: string): void {
@@ -286,6 +302,7 @@ function findRole(name: string, page: Page, typeOf: (family: string) => FamilyTy
     family,
     name,
     kind,
+    untyped: part === 'gauge' && (typeOf(family) ?? 'unknown') === 'unknown',
     metadata: page.metadata.get(family),
   });
   const base = (suffix: string): string | undefined =>

@@ -22,47 +22,40 @@ import type { ShardWork } from './work.ts';
 export const MAX_CONCURRENT_SCRAPES = 48;
 /** Commits under way at once: what one client's sockets carry without queueing. */
 export const MAX_CONCURRENT_COMMITS = 25;
-/** Targets named in the shard's item as uncommitted: two full shards, so that the item stays small. */
-export const MAX_UNCOMMITTED = 300;
+/** Targets named in the shard's item as uncommitted: a full shard, and keys of 2 KB still fit the item. */
+export const MAX_UNCOMMITTED = 150;
 /** Parts of a run's time by whose end each stage stops, so that what follows has its time too. */
 export const SCRAPE_SHARE = 0.6;
 export const WRITE_FIRST_SHARE = 0.7;
 export const EXPORT_SHARE = 0.85;
+export const COMMIT_SHARE = 0.95;
 
 type Drops = Map<DropReason, number>;
 
 export async function runShard(work: ShardWork, ports: Ports, memory: Memory): Promise<RunReport> {
   const { clock, state } = ports;
   const startedMs = clock.monotonicMs();
-  const scrapeUntilMs = startedMs + Math.floor((work.deadlineMs - startedMs) * SCRAPE_SHARE);
-  const writeUntilMs = startedMs + Math.floor((work.deadlineMs - startedMs) * WRITE_FIRST_SHARE);
-  const exportUntilMs = startedMs + Math.floor((work.deadlineMs - startedMs) * EXPORT_SHARE);
+  const until = (share: number): number => startedMs + Math.floor((work.deadlineMs - startedMs) * share);
   const drops: Drops = new Map();
   trimMemory(memory);
 
-  const claim = await state.claim(work.shard, work.tickMs, work.writer, scrapeUntilMs);
+  const claim = await state.claim(work.shard, work.tickMs, work.writer, until(SCRAPE_SHARE));
   if (claim.code !== 'claimed') return reportRun(work, claim, [], drops, [], clock.monotonicMs() - startedMs);
 
-  const items = await state.load(
-    work.targets.map((target) => target.key),
-    scrapeUntilMs,
-  );
+  const keys = work.targets.map((target) => target.key);
+  const items = await state.load(keys, until(SCRAPE_SHARE));
   const runs = work.targets.map((target) => beginRun(target, items.get(target.key), memory));
 
-  await concurrently(runs, MAX_CONCURRENT_SCRAPES, (run) =>
-    scrapeTarget(run, work, ports, memory, scrapeUntilMs, drops),
-  );
-  await writeUncommitted(runs, claim.uncommitted, work, ports, writeUntilMs);
-  const exports = await exportAll(runs, ports, exportUntilMs, drops);
-  const uncommitted = [...(await commitAll(runs, work, ports)), ...leftOver(claim.uncommitted, runs)].sort();
+  await concurrently(runs, MAX_CONCURRENT_SCRAPES, async (run) => {
+    if (!run.skipped) await scrapeTarget(run, work, ports, memory, until(SCRAPE_SHARE), drops);
+  });
+  const unsure = claim.ended ? claim.uncommitted : [...claim.uncommitted, ...keys];
+  await writeUncommitted(runs, unsure, work, ports, until(WRITE_FIRST_SHARE));
+  const exports = await exportAll(runs, ports, until(EXPORT_SHARE), drops);
+  const failed = await commitAll(runs, work, ports, until(COMMIT_SHARE));
 
-  await state.end(
-    work.shard,
-    work.tickMs,
-    work.writer,
-    uncommitted.slice(0, MAX_UNCOMMITTED),
-    work.deadlineMs,
-  );
+  const uncommitted = [...failed, ...leftOver(claim.uncommitted, runs)].slice(0, MAX_UNCOMMITTED);
+  await state.end(work.shard, work.tickMs, work.writer, uncommitted, work.deadlineMs);
   return reportRun(work, { code: 'ended' }, runs, drops, exports, clock.monotonicMs() - startedMs);
 }
 
@@ -75,7 +68,6 @@ async function scrapeTarget(
   deadlineMs: number,
   drops: Drops,
 ): Promise<void> {
-  if (run.skipped) return;
   const startedMs = clock.monotonicMs();
   const result = await scrape(run.target, deadlineMs);
   const durationMs = clock.monotonicMs() - startedMs;
@@ -160,8 +152,8 @@ function kindsOf(baseline: Baseline | undefined) {
 }
 
 /**
- * D2: what Dynatrace accepted while its commit failed goes out once more, but only once: before the deltas of such a
- * target leave again, its item is written, everything in it pending.
+ * D2: what Dynatrace accepted while its commit failed, or before a run died, goes out once more, but only once: before
+ * the deltas of such a target leave again, its item is written, everything in it pending.
  */
 async function writeUncommitted(
   runs: readonly TargetRun[],
@@ -170,9 +162,12 @@ async function writeUncommitted(
   { clock, state }: Ports,
   deadlineMs: number,
 ): Promise<void> {
-  const concerned = runs.filter((run) => uncommitted.includes(run.target.key) && !run.skipped);
+  const keys = new Set(uncommitted);
+  const concerned = runs.filter((run) => keys.has(run.target.key) && !run.skipped);
   await concurrently(concerned, MAX_CONCURRENT_COMMITS, async (run) => {
-    const written = await state.commit(itemOf(run, work, clock.wallMs()), deadlineMs);
+    // A writer of its own: a version that is written twice must not look like one write.
+    const first = { ...work, writer: `${work.writer}-first` };
+    const written = await state.commit(itemOf(run, run.baseline, first, clock.wallMs()), deadlineMs);
     if (written.code === 'committed') run.version++;
     else run.held = true;
   });
@@ -215,17 +210,17 @@ async function exportAll(
     });
     const halves = outcome.code === 'too_large' ? halve(body) : undefined;
     if (halves !== undefined) queue.unshift(...halves);
-    else record(body, outcome, drops);
-    if (endsSending(outcome)) for (const unsent of queue.splice(0)) record(unsent, outcome, drops);
+    else record(body, outcome.code, drops);
+    if (endsSending(outcome)) for (const unsent of queue.splice(0)) record(unsent, undefined, drops);
   }
   return reports;
 }
 
 /** Each series moves by its own body's outcome. Gauges are readings of a moment: they are not sent again. */
-function record({ parts }: Body<TargetRun>, { code }: ExportOutcome, drops: Drops): void {
+function record({ parts }: Body<TargetRun>, code: ExportOutcome['code'] | undefined, drops: Drops): void {
   const accepted = code === 'accepted' || code === 'partial';
   for (const { owner, sendables } of parts) {
-    owner.lastOutcome = code;
+    owner.lastOutcome = code ?? owner.lastOutcome;
     for (const { state } of sendables) {
       if (state === undefined && !accepted) addDrops(drops, new Map([['gauge_not_delivered', 1]]));
       if (state !== undefined && accepted) owner.settled.add(state);
@@ -251,23 +246,27 @@ function endsSending({ code }: ExportOutcome): boolean {
   }
 }
 
-/** One conditional write per target. Answers with the targets whose write failed. */
+/** One conditional write per target. Answers with the targets whose write failed: they owe what they owed before. */
 async function commitAll(
   runs: readonly TargetRun[],
   work: ShardWork,
   { clock, state }: Ports,
+  deadlineMs: number,
 ): Promise<readonly string[]> {
   const uncommitted: string[] = [];
   await concurrently(runs, MAX_CONCURRENT_COMMITS, async (run) => {
     if (run.skipped) return;
-    if (run.baseline !== undefined) run.baseline = settle(run.baseline, run.settled, work.tickMs);
-    const written = await state.commit(itemOf(run, work, clock.wallMs()), work.deadlineMs);
-    if (written.code === 'committed') return;
+    const next = run.baseline === undefined ? undefined : settle(run.baseline, run.settled, work.tickMs);
+    const written = await state.commit(itemOf(run, next, work, clock.wallMs()), deadlineMs);
+    if (written.code === 'committed') {
+      run.baseline = next;
+      return;
+    }
     uncommitted.push(run.target.key);
     run.commitError =
       written.code === 'conflict' ? 'conflict: another run wrote this item' : `failed: ${written.message}`;
   });
-  return uncommitted;
+  return uncommitted.sort();
 }
 
 /** Runs `work` on every item, at most `limit` at once, in order. */

@@ -6,7 +6,7 @@ import * as dynatrace from './dynatrace.ts';
 import type { Metadata } from './exposition.ts';
 import type { Families } from './families.ts';
 import type { Attributes, DataPoint, Series, Target } from './model.ts';
-import type { DropReason } from './outcome.ts';
+import { type DropReason, assert } from './outcome.ts';
 import { type SeriesTable, createSeriesTable, internSeries, trimSeriesTable } from './series.ts';
 import { type SeriesState, sendableIncrease } from './series-state.ts';
 import { identityOf } from './targets.ts';
@@ -21,23 +21,32 @@ export interface Sendable {
 /** What is kept between runs for speed alone: it may be thrown away without changing a result. */
 export interface Memory {
   readonly table: SeriesTable;
-  /** target key -> series -> the point's attributes; null: it cannot be sent. */
-  readonly attributes: Map<string, Map<Series, Attributes | null>>;
+  /** target key -> series -> what its points are called; null: it cannot be sent. */
+  readonly names: Map<string, Map<Series, PointName | null>>;
 }
 
-/** Targets whose attributes are kept: twice a shard, so that a full one never loses its own. */
-const MAX_REMEMBERED_TARGETS = 300;
+/** What Dynatrace calls a series: the same for each of its points. */
+interface PointName {
+  readonly name: string;
+  readonly attributes: Attributes;
+  /** Name and attributes as text: what tells one stored series from another. */
+  readonly identity: string;
+}
+
+/** Names kept, some 100 MB of them. A shard of more series than this only names them anew each run. */
+export const MAX_REMEMBERED_NAMES = 100_000;
 
 export function createMemory(): Memory {
-  return { table: createSeriesTable(), attributes: new Map() };
+  return { table: createSeriesTable(), names: new Map() };
 }
 
 /** Between two runs: keeps the memory within its bounds. */
 export function trimMemory(memory: Memory): void {
   const before = memory.table.texts.length;
   trimSeriesTable(memory.table);
-  if (memory.table.texts.length < before || memory.attributes.size > MAX_REMEMBERED_TARGETS)
-    memory.attributes.clear();
+  let names = 0;
+  for (const known of memory.names.values()) names += known.size;
+  if (memory.table.texts.length < before || names > MAX_REMEMBERED_NAMES) memory.names.clear();
 }
 
 export interface Sendables {
@@ -61,77 +70,82 @@ export function buildPoints(
   const drops = new Map<DropReason, number>();
   const metadata = new Map(page?.cumulative.map((reading) => [reading.series, reading.metadata]));
   const naming = createNaming(target, memory);
+  const own = report.map(({ name }) => internSeries(memory.table, name, []));
+  // Two series that Dynatrace would store as one must not both be sent: the first counts, and `up` is ours.
+  const taken = new Set(own.map((series) => naming(series)?.identity));
+  const name = (series: Series): PointName | DropReason => {
+    if (!dynatrace.isSentByDefault(series.name)) return 'filtered';
+    const named = naming(series);
+    if (named === undefined) return 'unsendable';
+    if (taken.has(named.identity)) return 'duplicate';
+    taken.add(named.identity);
+    return named;
+  };
   const drop = (reason: DropReason, state?: SeriesState): void => {
     drops.set(reason, (drops.get(reason) ?? 0) + 1);
     if (state !== undefined) dropped.push(state);
   };
   for (const state of due) {
-    const named = naming(state.series, metadata.get(state.series));
+    const named = name(state.series);
     const increase = sendableIncrease(state);
-    if (named.code !== 'named') drop(named.code, state);
+    if (typeof named === 'string') drop(named, state);
     else if (!increase.every((value) => Number.isFinite(value))) drop('nan', state);
-    else sendables.push({ state, points: increasePoints(state, increase, named, tickMs) });
+    else {
+      const points = increasePoints(state, increase, fields(named, metadata.get(state.series), tickMs));
+      sendables.push({ state, points });
+    }
   }
   for (const { series, value, metadata: about } of page?.gauges ?? []) {
-    const named = naming(series, about);
-    if (named.code !== 'named') drop(named.code);
-    else sendables.push({ points: [{ kind: 'gauge', ...fields(named, tickMs), value }] });
+    const named = name(series);
+    if (typeof named === 'string') drop(named);
+    else sendables.push({ points: [{ kind: 'gauge', ...fields(named, about, tickMs), value }] });
   }
-  for (const { name, unit, help, value } of report) {
-    const named = naming(internSeries(memory.table, name, []), { type: 'gauge', help, unit });
-    if (named.code === 'named')
-      sendables.push({ points: [{ kind: 'gauge', ...fields(named, tickMs), value }] });
+  for (const [i, { unit, help, value }] of report.entries()) {
+    const named = naming(own[i] as Series);
+    assert(named !== undefined, 'the report gauges have good names');
+    sendables.push({
+      points: [{ kind: 'gauge', ...fields(named, { type: 'gauge', help, unit }, tickMs), value }],
+    });
   }
   return { sendables, dropped, drops };
 }
 
-interface Named {
-  readonly code: 'named';
-  readonly name: string;
-  readonly unit: string;
-  readonly description: string;
-  readonly attributes: Attributes;
-}
-
-function fields({ name, unit, description, attributes }: Named, timeMs: number) {
+function fields({ name, attributes }: PointName, about: Metadata | undefined, timeMs: number) {
+  const unit = dynatrace.unit(about?.unit ?? '');
+  const description = dynatrace.description(about?.help ?? '');
   return { name, unit, description, attributes, timeMs };
 }
 
-function createNaming(
-  target: Target,
-  memory: Memory,
-): (series: Series, about: Metadata | undefined) => Named | { readonly code: 'filtered' | 'unsendable' } {
+/** Names a series once and remembers it; undefined where it cannot be sent. */
+function createNaming(target: Target, memory: Memory): (series: Series) => PointName | undefined {
   const identity = identityOf(target);
-  const known = memory.attributes.get(target.key) ?? new Map<Series, Attributes | null>();
-  memory.attributes.set(target.key, known);
-  return (series, about) => {
-    if (!dynatrace.isSentByDefault(series.name)) return { code: 'filtered' };
-    let attributes = known.get(series);
-    if (attributes === undefined) {
-      attributes = dynatrace.pointAttributes(series.labels, identity) ?? null;
-      known.set(series, attributes);
+  const known = memory.names.get(target.key) ?? new Map<Series, PointName | null>();
+  memory.names.set(target.key, known);
+  return (series) => {
+    let named = known.get(series);
+    if (named === undefined) {
+      named = pointName(series, identity);
+      known.set(series, named);
     }
-    const name = dynatrace.metricKey(series.name);
-    if (attributes === null || name === undefined) return { code: 'unsendable' };
-    return {
-      code: 'named',
-      name,
-      unit: dynatrace.unit(about?.unit ?? ''),
-      description: dynatrace.description(about?.help ?? ''),
-      attributes,
-    };
+    return named ?? undefined;
   };
+}
+
+function pointName(series: Series, identity: Attributes): PointName | null {
+  const name = dynatrace.metricKey(series.name);
+  const attributes = dynatrace.pointAttributes(series.labels, identity);
+  if (name === undefined || attributes === undefined) return null;
+  return { name, attributes, identity: JSON.stringify([name, ...Object.entries(attributes).sort()]) };
 }
 
 /** A counter is one point, a histogram is one, a summary is split into its count and its sum. */
 function increasePoints(
   state: SeriesState,
   increase: readonly number[],
-  named: Named,
-  tickMs: number,
+  common: ReturnType<typeof fields>,
 ): readonly DataPoint[] {
   const [first = 0, ...rest] = increase;
-  const base = { ...fields(named, tickMs), startMs: state.windowStartMs };
+  const base = { ...common, startMs: state.windowStartMs };
   const count = rest.reduce((total, bucket) => total + bucket, 0);
   switch (state.kind) {
     case 'counter':
@@ -140,8 +154,8 @@ function increasePoints(
       return [{ kind: 'histogram', ...base, count, sum: first, bounds: state.bounds, buckets: rest }];
     case 'summary':
       return [
-        { kind: 'counter', ...base, name: `${named.name}_count`, unit: '', value: count },
-        { kind: 'counter', ...base, name: `${named.name}_sum`, value: first },
+        { kind: 'counter', ...base, name: `${common.name}_count`, unit: '', value: count },
+        { kind: 'counter', ...base, name: `${common.name}_sum`, value: first },
       ];
   }
 }

@@ -70,6 +70,8 @@ export type LoadedItem =
 export type Claim =
   | {
       readonly code: 'claimed';
+      /** Whether the run before came to its end. If it did not, any of its commits may be missing. */
+      readonly ended: boolean;
       /** Targets whose commit failed in the run before: written successfully before their deltas leave again. */
       readonly uncommitted: readonly string[];
     }

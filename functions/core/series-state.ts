@@ -65,6 +65,26 @@ export function firstState(
   return canonical({ series, kind, bounds, last, base, windowStartMs });
 }
 
+/** A target that was forgotten and came back begins anew, but what its series owed is owed (D9). */
+export function inherit(next: SeriesState, owing: SeriesState): SeriesState {
+  if (!owes(owing)) return next;
+  return canonical({ ...next, carry: increase(owing), windowStartMs: owing.windowStartMs });
+}
+
+/** Two states of one series that cannot go on, as one. */
+export function mergeOwed(older: SeriesState, newer: SeriesState): SeriesState {
+  const added = increase(newer);
+  return canonical({
+    ...older,
+    carry: (older.carry ?? zeros(added)).map((value, i) => value + (added[i] as number)),
+  });
+}
+
+/** Whether there is anything to send: a sum that fell is owed to us, so to speak. */
+export function owes(state: SeriesState): boolean {
+  return isPending(state) && increase(state).some((value) => value > 0);
+}
+
 export function isPending(state: SeriesState): boolean {
   return state.base !== undefined || state.carry !== undefined;
 }

@@ -59,7 +59,6 @@ export function readSeriesText(text: string): SeriesText {
   while (isNameCode(text.charCodeAt(at), at === 0)) at++;
   let name = text.slice(0, at);
   const malformed = (cause: string): SeriesText => ({ code: 'malformed', name, cause });
-  if (text.length > MAX_SERIES_TEXT_LENGTH) return malformed(`a series of ${text.length} characters`);
   at = skipBlanks(text, at);
   const labels: string[] = [];
   if (text.charCodeAt(at) === BRACE_OPEN) {

@@ -83,8 +83,13 @@ function newRun(
 }
 
 /** The state item to write, with what a person wants to know of the target. */
-export function itemOf(run: TargetRun, work: ShardWork, nowMs: number): TargetItem {
-  const { target, item, baseline } = run;
+export function itemOf(
+  run: TargetRun,
+  baseline: Baseline | undefined,
+  work: Pick<ShardWork, 'tickMs' | 'writer' | 'maxStalenessMs'>,
+  nowMs: number,
+): TargetItem {
+  const { target, item } = run;
   const sinceMs = baseline === undefined ? undefined : owed(baseline).sinceMs;
   const exported = run.lastOutcome === 'accepted' || run.lastOutcome === 'partial';
   return withoutAbsent({
@@ -102,15 +107,19 @@ export function itemOf(run: TargetRun, work: ShardWork, nowMs: number): TargetIt
     lastExportAtMs: exported ? nowMs : item?.lastExportAtMs,
     lastOutcome: run.lastOutcome ?? item?.lastOutcome,
     pendingSinceMs: sinceMs,
-    expiresAtMs: expiresAt(baseline?.tickMs ?? work.tickMs, sinceMs !== undefined, work.maxStalenessMs),
+    expiresAtMs: expiresAt(baseline?.tickMs, sinceMs !== undefined, work),
     baseline: baseline === undefined ? undefined : encodeBaseline(baseline),
   });
 }
 
-/** D9: last seen + max_staleness, and days beyond it while something is pending. */
-function expiresAt(seenMs: number, pending: boolean, maxStalenessMs: number): number | undefined {
+/** D9: last seen + max_staleness; while something is pending, days beyond this very write (D4). */
+function expiresAt(
+  seenMs: number | undefined,
+  pending: boolean,
+  { tickMs, maxStalenessMs }: Pick<ShardWork, 'tickMs' | 'maxStalenessMs'>,
+): number | undefined {
   if (maxStalenessMs === 0) return undefined;
-  return seenMs + maxStalenessMs + (pending ? PENDING_GRACE_MS : 0);
+  return pending ? tickMs + maxStalenessMs + PENDING_GRACE_MS : (seenMs ?? tickMs) + maxStalenessMs;
 }
 
 type Partially<T> = { [K in keyof T]: T[K] | undefined };

@@ -299,10 +299,10 @@ describe('claim and end', () => {
     stateOf(of).claim(shard, tickMs, writer, soon());
 
   test('a newer tick is claimed, the same or an older one is not', async () => {
-    assert.deepEqual(await claim(TICK_MS, 'run-a'), { code: 'claimed', uncommitted: [] });
+    assert.deepEqual(await claim(TICK_MS, 'run-a'), { code: 'claimed', ended: true, uncommitted: [] });
     assert.deepEqual(await claim(TICK_MS, 'run-b'), { code: 'not_newer', tickMs: TICK_MS });
     assert.deepEqual(await claim(TICK_MS - 1, 'run-a'), { code: 'not_newer', tickMs: TICK_MS });
-    assert.deepEqual(await claim(TICK_MS + 1, 'run-b'), { code: 'claimed', uncommitted: [] });
+    assert.deepEqual(await claim(TICK_MS + 1, 'run-b'), { code: 'claimed', ended: false, uncommitted: [] });
   });
 
   test('uncommitted targets are handed on until a run that ended lists others', async () => {
@@ -311,11 +311,11 @@ describe('claim and end', () => {
     assert.deepEqual(await state.end(shard, TICK_MS, 'run-a', ['target/x', 'target/y'], soon()), {
       code: 'committed',
     });
-    const expected = { code: 'claimed', uncommitted: ['target/x', 'target/y'] };
+    const expected = { code: 'claimed', ended: true, uncommitted: ['target/x', 'target/y'] };
     assert.deepEqual(await claim(TICK_MS + 1, 'run-b'), expected);
-    assert.deepEqual(await claim(TICK_MS + 2, 'run-c'), expected, 'run-b never ended');
+    assert.deepEqual(await claim(TICK_MS + 2, 'run-c'), { ...expected, ended: false }, 'run-b never ended');
     await state.end(shard, TICK_MS + 2, 'run-c', [], soon());
-    assert.deepEqual(await claim(TICK_MS + 3, 'run-d'), { code: 'claimed', uncommitted: [] });
+    assert.deepEqual(await claim(TICK_MS + 3, 'run-d'), { code: 'claimed', ended: true, uncommitted: [] });
   });
 
   test('the shard item as a person sees it', async () => {
@@ -323,13 +323,18 @@ describe('claim and end', () => {
     const started = {
       pk: { S: `shard/${shard}` },
       shard: { N: String(shard) },
+      previousTick: { N: '0' },
       tick: { N: String(TICK_MS) },
       writer: { S: 'run-a' },
       startedAt: { S: '2026-11-24T12:00:01.234Z' },
     };
     assert.deepEqual(await attributes(`shard/${shard}`), started);
     await stateOf(client).end(shard, TICK_MS, 'run-a', ['target/x'], soon());
-    const ended = { endedAt: { S: '2026-11-24T12:00:01.234Z' }, uncommitted: { L: [{ S: 'target/x' }] } };
+    const ended = {
+      endedAt: { S: '2026-11-24T12:00:01.234Z' },
+      endedTick: { N: String(TICK_MS) },
+      uncommitted: { L: [{ S: 'target/x' }] },
+    };
     assert.deepEqual(await attributes(`shard/${shard}`), { ...started, ...ended });
     await claim(TICK_MS + 1, 'run-b');
     assert.equal((await attributes(`shard/${shard}`))['endedAt'], undefined);
@@ -339,7 +344,10 @@ describe('claim and end', () => {
     await claim(TICK_MS, 'run-a');
     await stateOf(client).end(shard, TICK_MS, 'run-a', ['target/x'], soon());
     faults.next('UpdateItem', { kind: 'lose' });
-    assert.deepEqual(await claim(TICK_MS + 1, 'run-b'), { code: 'claimed', uncommitted: ['target/x'] });
+    const claimed = { code: 'claimed', ended: true, uncommitted: ['target/x'] };
+    assert.deepEqual(await claim(TICK_MS + 1, 'run-b'), claimed);
+    faults.next('UpdateItem', { kind: 'lose' });
+    assert.deepEqual(await claim(TICK_MS + 2, 'run-c'), { ...claimed, ended: false }, 'run-b never ended');
   });
 
   test('a claim that cannot be made or told failed', async () => {

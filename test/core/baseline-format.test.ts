@@ -58,7 +58,7 @@ function example(): Baseline {
     createdMs: TICK_MS - 5,
     shape: 2 ** 53 - 1,
     gauges: 12,
-    notWhole: ['', 'ttft_seconds'],
+    notWhole: new Set(['', 'ttft_seconds']),
     forgot: true,
     series: new Map(sorted.map((state) => [state.series.key, state])),
     draining: [{ ...(states[2] as SeriesState), bounds: [1, 2], last: [1, 1, 1, 1], base: [0, 0, 0, 0] }],
@@ -78,7 +78,7 @@ describe('the kept fixture of version 1', () => {
 });
 
 function text(baseline: Baseline): string {
-  return JSON.stringify({ ...baseline, series: [...baseline.series] });
+  return JSON.stringify({ ...baseline, series: [...baseline.series], notWhole: [...baseline.notWhole] });
 }
 
 describe('any baseline', () => {
@@ -161,7 +161,7 @@ describe('any baseline', () => {
 });
 
 test('a million series announced in ten bytes costs no memory', () => {
-  const bytes = encodeBaseline({ ...example(), series: new Map(), draining: [], notWhole: [] });
+  const bytes = encodeBaseline({ ...example(), series: new Map(), draining: [], notWhole: new Set() });
   const lying = Uint8Array.from([...bytes.subarray(0, -4), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07]);
   assert.equal(decodeBaseline(lying, createSeriesTable()).code, 'unreadable');
 });
@@ -179,7 +179,7 @@ test('the dictionary earns its keep: a NIM’s names cost a few bytes each', () 
       return [one.key, { series: one, kind: 'counter', bounds: [], last: [1], windowStartMs: TICK_MS }];
     }),
   );
-  const bytes = encodeBaseline({ ...example(), series, draining: [], notWhole: [] });
+  const bytes = encodeBaseline({ ...example(), series, draining: [], notWhole: new Set() });
   const packed = deflateRawSync(bytes, { level: 9, dictionary: BASELINE_DICTIONARY });
   assert(packed.length < bytes.length / 3, `${packed.length} of ${bytes.length}`);
 });

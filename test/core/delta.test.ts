@@ -319,7 +319,7 @@ describe('D7: restarts', () => {
     story.run(60, histogram('h', [1], [2, 4], 6), { export: 'refused' });
     story.run(120, histogram('h', [2], [3, 6], 9), { export: 'refused' });
     assert.deepEqual(story.run(180, histogram('h', [2], [4, 8], 12)), ['h 2 3 [1 1] (0,180]']);
-    assert.deepEqual(story.run(240, histogram('h', [2], [4, 8], 12)), ['h 2 3 [1 1] (120,240]']);
+    assert.deepEqual(story.run(240, histogram('h', [2], [4, 8], 12)), ['h 2 3 [1 1] (180,240]']);
     assert.deepEqual(story.pending(), {});
   });
 

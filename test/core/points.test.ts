@@ -6,6 +6,7 @@ import { parseExposition } from '../../functions/core/exposition.ts';
 import { type Families, groupFamilies } from '../../functions/core/families.ts';
 import type { DataPoint } from '../../functions/core/model.ts';
 import {
+  MAX_REMEMBERED_NAMES,
   type Memory,
   type Sendables,
   buildPoints,
@@ -300,18 +301,24 @@ describe('memory', () => {
     for (let i = 0; i <= MAX_INTERNED_TEXTS; i++) internSeries(memory.table, `s${i}`, []);
     trimMemory(memory);
     assert.equal(memory.table.byKey.size, 0);
-    assert.equal(memory.attributes.size, 0);
+    assert.equal(memory.names.size, 0);
     const after = build(PAGE, memory);
     assert.notEqual(attributesOf(after)[0], attributesOf(before)[0]);
     assert.deepEqual(pointsOf(after), pointsOf(before));
   });
 
-  test('targets that come and go do not fill it', () => {
+  test('names are kept up to their bound', () => {
     const memory = createMemory();
-    for (let i = 0; i < 1_000; i++) {
-      trimMemory(memory);
-      buildPoints(createTarget({ ...TARGET, instance: `${i}` }), [], undefined, [], TICK_MS, memory);
-    }
-    assert(memory.attributes.size <= 301);
+    const page = Array.from({ length: MAX_REMEMBERED_NAMES / 100 }, (_, i) => `a{i="${i}"} 1\n`).join('');
+    const name = (target: number, text: string): void => {
+      const other = createTarget({ ...TARGET, instance: `${target}` });
+      buildPoints(other, [], read(text, memory), [], TICK_MS, memory);
+    };
+    for (let i = 0; i < 100; i++) name(i, page);
+    trimMemory(memory);
+    assert.equal(memory.names.size, 100);
+    name(0, 'b 1\n');
+    trimMemory(memory);
+    assert.equal(memory.names.size, 0);
   });
 });

@@ -1,11 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { describe, test } from 'node:test';
-import {
-  MAX_LABELS,
-  MAX_SERIES_TEXT_LENGTH,
-  readSeriesText,
-  seriesTextEnd,
-} from '../../functions/core/series-text.ts';
+import { MAX_LABELS, readSeriesText, seriesTextEnd } from '../../functions/core/series-text.ts';
 import { seriesKey } from '../../functions/core/series.ts';
 
 /** Text -> canonical text, which reads as itself; a malformed text -> `(name) cause`. */
@@ -95,12 +90,6 @@ describe('readSeriesText', () => {
       `a{${Array.from({ length: count }, (_, i) => `b${1000 + i}="1"`).join()}}`;
     f(labelled(MAX_LABELS), labelled(MAX_LABELS));
     f(labelled(MAX_LABELS + 1), `(a) more than ${MAX_LABELS} labels`);
-  });
-
-  test('MAX_SERIES_TEXT_LENGTH', () => {
-    const long = (length: number): string => `a{b="${'x'.repeat(length - 'a{b=""}'.length)}"}`;
-    f(long(MAX_SERIES_TEXT_LENGTH), long(MAX_SERIES_TEXT_LENGTH));
-    f(long(MAX_SERIES_TEXT_LENGTH + 1), `(a) a series of ${MAX_SERIES_TEXT_LENGTH + 1} characters`);
   });
 });
 

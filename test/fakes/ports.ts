@@ -91,6 +91,7 @@ export interface ShardItem {
   readonly tickMs: number;
   readonly writer: string;
   readonly uncommitted: readonly string[];
+  readonly ended: boolean;
 }
 
 /** What a run may take unless the test says otherwise. */
@@ -203,8 +204,9 @@ function createStore(
       if (before !== undefined && before.tickMs >= tickMs)
         return { code: 'not_newer', tickMs: before.tickMs };
       const uncommitted = before?.uncommitted ?? [];
-      shards.set(shard, { tickMs, writer, uncommitted });
-      return fault === 'lost' ? failed('claim') : { code: 'claimed', uncommitted };
+      shards.set(shard, { tickMs, writer, uncommitted, ended: false });
+      const ended = before?.ended ?? true;
+      return fault === 'lost' ? failed('claim') : { code: 'claimed', ended, uncommitted };
     },
     load: (keys) => {
       calls.push('load');
@@ -235,7 +237,7 @@ function createStore(
       if (fault === 'failed' || fault === 'hangs') return failed('end');
       const claimed = shards.get(shard);
       if (claimed?.tickMs !== tickMs || claimed.writer !== writer) return { code: 'conflict' };
-      shards.set(shard, { ...claimed, uncommitted });
+      shards.set(shard, { ...claimed, uncommitted, ended: true });
       return fault === 'lost' ? failed('end') : { code: 'committed' };
     },
   };
