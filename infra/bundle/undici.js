@@ -1,8 +1,9 @@
 /**
- * Stands for the package `undici` in the bundles: the Agent and request() only, from undici's own files. The
+ * Stands for the package `undici` in the bundles: the Agent, its connector and request() only, from undici's own files. The
  * whole package drags in fetch, WebSocket, caches, mocks and a second HTTP parser: three times the size and
  * cold start. A name that is not exported here fails the build, so nothing can go missing at run time.
  */
+import buildConnector from 'undici/lib/core/connect.js';
 import Agent from 'undici/lib/dispatcher/agent.js';
 import Dispatcher from 'undici/lib/dispatcher/dispatcher.js';
 import apiRequest from 'undici/lib/api/api-request.js';
@@ -24,4 +25,4 @@ export function request(url, { dispatcher, method, ...options }) {
   });
 }
 
-export { Agent };
+export { Agent, buildConnector };
