@@ -66,7 +66,7 @@ describe('rooms', () => {
           `${file} may not import ${name}`,
         );
         if (name.startsWith('functions/') || name.startsWith('infra/')) {
-          assert(!/\/handler\.ts$/.test(name) || file.startsWith('test/'), `${file} imports a handler`);
+          assert(!name.endsWith('/handler.ts') || file.startsWith('test/'), `${file} imports a handler`);
           assert(/\.(ts|js)$/.test(name), `${file} imports ${name} without its suffix`);
         }
       }
@@ -120,9 +120,9 @@ describe('the pure room', () => {
     }
   });
 
-  test('waits in the pipeline only', () => {
+  test('waits in the pipeline and in sending only', () => {
     for (const file of sources.filter((name) => name.startsWith('functions/core/'))) {
-      if (file !== 'functions/core/pipeline.ts')
+      if (!/\/(pipeline|sending)\.ts$/.test(file))
         assert(!/\b(async|await)\b/.test(read(file)), `${file} waits`);
     }
   });

@@ -5,7 +5,7 @@ import { BlockList } from 'node:net';
 import { getCACertificates } from 'node:tls';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { Agent } from 'undici';
+import { Agent, buildConnector } from 'undici';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../core/ports.ts';
 
@@ -17,6 +17,9 @@ export const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Just below the 5 s after which uvicorn, the server of vLLM and NIM, closes an idle connection. */
 const KEEP_ALIVE_MS = 4_000;
+
+/** A shard's targets, several times over: one handshake is shorter for each session that is remembered. */
+const MAX_TLS_SESSIONS = 1_000;
 
 /** The longest delay a Node timer takes; a longer one would fire at once. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -91,12 +94,14 @@ export function createHttp(deps: { clock: Clock; ca?: string; connectTimeoutMs?:
     // The deadline rules; the package's own timeouts see idle time only, and coarsely.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: {
+    connect: connector({
+      allowH2: false,
       timeout: deps.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+      maxCachedSessions: MAX_TLS_SESSIONS,
       rejectUnauthorized: true,
       blockList: linkLocal(),
       ...(deps.ca === undefined ? {} : { ca: [...getCACertificates('default'), deps.ca] }),
-    },
+    }),
   });
   const once = (request: HttpRequest) =>
     exchange(agent, request, request.deadlineMs - deps.clock.monotonicMs());
@@ -108,6 +113,22 @@ export function createHttp(deps: { clock: Clock; ca?: string; connectTimeoutMs?:
     },
     close: () => agent.destroy(),
   };
+}
+
+/**
+ * A body without a length ends with its connection, and the package takes ECONNRESET for such an end: half a page
+ * would be a whole one. Under the name of another lost connection it is the failure that it is (RFC 9112 section 8).
+ */
+function connector(options: buildConnector.BuildOptions): buildConnector.connector {
+  const connect = buildConnector(options);
+  return (target, callback) =>
+    connect(target, (...result) => {
+      // Before the package listens, so that it is called first.
+      result[1]?.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ECONNRESET') error.code = 'ECONNABORTED';
+      });
+      callback(...result);
+    });
 }
 
 /**
@@ -254,6 +275,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no route to the network',
   ETIMEDOUT: 'the connection timed out',
   ECONNRESET: 'the connection was closed before an answer',
+  ECONNABORTED: 'the connection was closed before an answer',
   EPIPE: 'the connection was closed before an answer',
   UND_ERR_SOCKET: 'the connection was closed before an answer',
   UND_ERR_CONNECT_TIMEOUT: 'the host did not take the connection in time',

@@ -17,7 +17,7 @@ import type {
 } from '@aws-sdk/client-dynamodb';
 import { assert } from '../core/outcome.ts';
 import type { CommitOutcome } from '../core/outcome.ts';
-import type { Claim, Clock, LoadedItem, State, TargetItem } from '../core/ports.ts';
+import type { Claim, Legacy, Clock, LoadedItem, State, TargetItem } from '../core/ports.ts';
 import { awsFailure } from './aws-failure.ts';
 import { signalAt, sleepMs } from './clock.ts';
 import { createPacking } from './packing.ts';
@@ -66,8 +66,7 @@ export function createState(deps: StateDeps): State {
     load: (keys, deadlineMs) => load(call(deadlineMs), packing, keys),
     fits: packing.fits,
     commit: (item, deadlineMs) => commit(call(deadlineMs), packing, item),
-    end: (shard, tickMs, writer, uncommitted, deadlineMs) =>
-      end(call(deadlineMs), shard, tickMs, writer, uncommitted),
+    end: (shard, tickMs, writer, legacy, deadlineMs) => end(call(deadlineMs), shard, tickMs, writer, legacy),
   };
 }
 
@@ -105,12 +104,12 @@ async function claim(call: Call, shard: number, tickMs: number, writer: string):
       new UpdateItemCommand({
         ...shardKey(call, shard),
         UpdateExpression:
-          'SET #previousTick = if_not_exists(#tick, :never), #tick = :tick, #writer = :writer, ' +
+          'SET #unended = if_not_exists(#unended, :none) + :one, #tick = :tick, #writer = :writer, ' +
           '#startedAt = :now, #shard = :shard REMOVE #endedAt',
         ConditionExpression: 'attribute_not_exists(#pk) OR #tick < :tick',
         ExpressionAttributeNames: names(
           KEY,
-          'previousTick',
+          'unended',
           'tick',
           'writer',
           'startedAt',
@@ -118,7 +117,8 @@ async function claim(call: Call, shard: number, tickMs: number, writer: string):
           'endedAt',
         ),
         ExpressionAttributeValues: {
-          ':never': numberOf(NEVER),
+          ':none': numberOf(0),
+          ':one': numberOf(1),
           ':tick': numberOf(tickMs),
           ':writer': { S: writer },
           ':now': instant(call.clock.wallMs()),
@@ -151,14 +151,15 @@ async function claim(call: Call, shard: number, tickMs: number, writer: string):
   }
 }
 
-/** Stands for the tick of no run. */
-const NEVER = 0;
-
-/** A claim leaves alone what the run before wrote at its end, and notes which run that was. */
+/** A claim counts itself as not ended until its end; what the run before wrote at its own is left alone. */
 function claimedOf(item: Attributes): Claim {
-  const previousTick = item['previousTick']?.N ?? String(NEVER);
-  const ended = previousTick === String(NEVER) || item['endedTick']?.N === previousTick;
-  return { code: 'claimed', ended, uncommitted: textsOf(item['uncommitted']) };
+  const number = (name: string, fallback: number): number => Number(item[name]?.N ?? fallback);
+  return {
+    code: 'claimed',
+    unended: number('unended', 1) - 1,
+    uncommitted: textsOf(item['uncommitted']),
+    caution: { unknowns: number('unknowns', 0), waitTicks: number('waitTicks', 0) },
+  };
 }
 
 async function end(
@@ -166,15 +167,28 @@ async function end(
   shard: number,
   tickMs: number,
   writer: string,
-  uncommitted: readonly string[],
+  { uncommitted, caution }: Legacy,
 ): Promise<CommitOutcome> {
   const update: UpdateItemCommandInput = {
     ...shardKey(call, shard),
-    UpdateExpression: 'SET #endedAt = :now, #endedTick = :tick, #uncommitted = :uncommitted',
+    UpdateExpression:
+      'SET #endedAt = :now, #unended = :none, #uncommitted = :uncommitted, ' +
+      '#unknowns = :unknowns, #waitTicks = :waitTicks',
     ConditionExpression: '#writer = :writer AND #tick = :tick',
-    ExpressionAttributeNames: names('endedAt', 'endedTick', 'uncommitted', 'writer', 'tick'),
+    ExpressionAttributeNames: names(
+      'endedAt',
+      'unended',
+      'uncommitted',
+      'unknowns',
+      'waitTicks',
+      'writer',
+      'tick',
+    ),
     ExpressionAttributeValues: {
       ':now': instant(call.clock.wallMs()),
+      ':none': numberOf(0),
+      ':unknowns': numberOf(caution.unknowns),
+      ':waitTicks': numberOf(caution.waitTicks),
       ':uncommitted': { L: uncommitted.map((key) => ({ S: key })) },
       ':writer': { S: writer },
       ':tick': numberOf(tickMs),

@@ -3,6 +3,8 @@
  * behaves as Dynatrace's ingest, and the books of every counter: what truly happened, what a committed scrape saw,
  * what was delivered, what is pending. Seen = delivered + pending, always; true - seen is what nobody could see.
  */
+import { systemClock } from '../adapters/clock.ts';
+import { START_JITTER_MS } from '../core/delta.ts';
 import { isSentByDefault } from '../core/dynatrace.ts';
 import type { RunReport } from '../core/report.ts';
 import { type SeriesState, increase } from '../core/series-state.ts';
@@ -44,6 +46,8 @@ const MODEL = 'meta/llama-3.1-8b-instruct';
 const HEAD_START_MS = 30_000;
 /** A restart each so many ticks, by turns. */
 const TICKS_PER_RESTART = 4;
+/** A start that moves by less is taken for jitter of the same process (D7), and no model loads so fast. */
+const MIN_LIFE_MS = 2 * START_JITTER_MS;
 /** Traffic between the last scrape of a process and its end: nobody can see it. */
 const UNSEEN_MS = 1_000;
 /** Sums of seconds are added up in other orders on both sides. */
@@ -54,9 +58,11 @@ export async function startDemo(wanted: {
   readonly receiver: boolean;
 }): Promise<Demo> {
   const nims = wanted.nims
-    ? await Promise.all([1, 2].map((seed) => startSimulatedNim({ model: MODEL, seed, live: true })))
+    ? await Promise.all(
+        [1, 2].map((seed) => startSimulatedNim({ model: MODEL, seed, ageMs: HEAD_START_MS, live: true })),
+      )
     : [];
-  for (const nim of nims) nim.advance(HEAD_START_MS);
+  const startedMs = new Map(nims.map((nim) => [nim, systemClock.monotonicMs() - HEAD_START_MS]));
   const receiver = wanted.receiver ? await startReceiver() : undefined;
   const delivered = new Map<string, number>();
   receiver?.onPoints((points) => points.forEach((point) => addDelivered(delivered, point)));
@@ -76,6 +82,9 @@ export async function startDemo(wanted: {
     afterTick: (index) => {
       const nim = nims[Math.floor(index / TICKS_PER_RESTART) % nims.length];
       if (nim === undefined || index % TICKS_PER_RESTART !== TICKS_PER_RESTART - 2) return;
+      const nowMs = systemClock.monotonicMs();
+      if (nowMs - (startedMs.get(nim) ?? nowMs) < MIN_LIFE_MS) return;
+      startedMs.set(nim, nowMs);
       nim.advance(UNSEEN_MS);
       nim.restart();
     },

@@ -5,6 +5,7 @@ import { createExport } from '../adapters/export.ts';
 import { createHttp } from '../adapters/http.ts';
 import { createScrape } from '../adapters/scrape.ts';
 import { createState, createTableIfAbsent } from '../adapters/state-dynamodb.ts';
+import { NO_CAUTION } from '../core/caution.ts';
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import { decodeBaseline } from '../core/baseline-format.ts';
 import type { Ports, State } from '../core/ports.ts';
@@ -85,7 +86,7 @@ export async function openLocalPorts(
 function readOnly(state: State): State {
   return {
     ...state,
-    claim: () => Promise.resolve({ code: 'claimed', ended: true, uncommitted: [] }),
+    claim: () => Promise.resolve({ code: 'claimed', unended: 0, uncommitted: [], caution: NO_CAUTION }),
     commit: () => Promise.resolve({ code: 'committed' }),
     end: () => Promise.resolve({ code: 'committed' }),
   };

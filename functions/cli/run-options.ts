@@ -97,6 +97,9 @@ export function readRunOptions(args: readonly string[]): ReadOptions {
     dryRun: given['dry-run'] === true,
     output: readOutput(text('output') ?? 'table', problems),
   };
+  if (settings.stateDirectory === '') {
+    problems.push('cannot use --state: its directory is empty text; write --state ./state');
+  }
   if (given['once'] === true && given['count'] !== undefined) {
     problems.push('cannot use --once and --count together: both say when to end; give one of them');
   }

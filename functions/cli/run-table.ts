@@ -12,13 +12,23 @@ export function tableOf(
   report: RunReport,
   points: readonly DecodedPoint[],
   books: Books | undefined,
+  dryRun: boolean,
 ): string {
   const time = new Date(report.tickMs).toISOString();
-  const head = `tick ${time}: ${points.length} points delivered, ${report.pending} series pending, ${report.durationMs} ms`;
-  return [head, ...received(points), ...(books === undefined ? [] : bookLines(books)), '', ''].join('\n');
+  const sent = dryRun
+    ? `${report.pointsSent} points would be sent`
+    : `${report.pointsSent} points delivered, ${report.pending} series pending`;
+  const head = `tick ${time}: ${sent}, ${report.durationMs} ms`;
+  return [
+    head,
+    ...received(points, dryRun ? 'to send' : 'received'),
+    ...(books === undefined ? [] : bookLines(books)),
+    '',
+    '',
+  ].join('\n');
 }
 
-function received(points: readonly DecodedPoint[]): readonly string[] {
+function received(points: readonly DecodedPoint[], title: string): readonly string[] {
   const columns: string[] = [];
   const rows = new Map<string, Map<string, string>>();
   for (const point of points) {
@@ -39,7 +49,7 @@ function received(points: readonly DecodedPoint[]): readonly string[] {
     ...(columns.length > MAX_COLUMNS ? [`${columns.length - MAX_COLUMNS} more instances`] : []),
   ];
   return [
-    ...aligned([['received', ...shown], ...body]),
+    ...aligned([[title, ...shown], ...body]),
     ...(hidden.length === 0 ? [] : [`  (${hidden.join(', ')})`]),
   ];
 }

@@ -3,7 +3,6 @@
  * simulated NIM servers, a receiver that behaves as Dynatrace's ingest, an embedded DynamoDB.
  */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../adapters/clock.ts';
 import type { Target } from '../core/model.ts';
@@ -11,7 +10,7 @@ import { runShard } from '../core/pipeline.ts';
 import { createMemory } from '../core/points.ts';
 import type { RunReport } from '../core/report.ts';
 import { readAddress } from '../core/settings.ts';
-import { assert } from '../core/outcome.ts';
+import { type DropReason, assert } from '../core/outcome.ts';
 import { type Demo, startDemo } from './demo.ts';
 import { openLocalPorts } from './local-ports.ts';
 import { type RunSettings, readRunOptions, runHelp } from './run-options.ts';
@@ -35,15 +34,29 @@ export async function run(args: readonly string[]): Promise<number> {
     return 2;
   }
   const interrupted = new AbortController();
-  const interrupt = (): void => interrupted.abort();
+  const interrupt = (): void => {
+    interrupted.abort();
+    say('ending after this tick; Ctrl-C again stops at once');
+  };
+  let unwritable = false;
+  // The reader of a pipe may leave first (`| head`): that ends the run as Ctrl-C does. A full disk is a failure.
+  const leave = ({ code, message }: NodeJS.ErrnoException): void => {
+    interrupted.abort();
+    if (unwritable || code === 'EPIPE') return;
+    unwritable = true;
+    say(`cannot write to standard output: ${message}; make room where it goes`);
+  };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  process.stdout.on('error', leave);
   try {
-    return await runUntil(options.settings, interrupted.signal);
+    const code = await runUntil(options.settings, interrupted.signal);
+    return unwritable ? 1 : code;
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);
     return 1;
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    process.stdout.off('error', leave);
   }
 }
 
@@ -52,16 +65,19 @@ async function runUntil(settings: RunSettings, interrupted: AbortSignal): Promis
     nims: settings.targets.length === 0,
     receiver: settings.endpoint === undefined && !settings.dryRun,
   });
-  const ports = await openLocalPorts(settings, demo.endpoint);
   try {
-    const targets = settings.targets.length > 0 ? settings.targets : demo.urls.map(demoTarget);
-    say(`scraping ${targets.map((target) => target.instance).join(', ')}`);
-    say(
-      `sending to ${settings.dryRun ? 'nobody (dry run)' : (settings.endpoint ?? `${demo.endpoint} (simulated Dynatrace)`)}`,
-    );
-    return await tickUntil(settings, targets, ports, demo, interrupted);
+    const ports = await openLocalPorts(settings, demo.endpoint);
+    try {
+      const targets = settings.targets.length > 0 ? settings.targets : demo.urls.map(demoTarget);
+      say(`scraping ${targets.map((target) => target.instance).join(', ')}`);
+      say(
+        `sending to ${settings.dryRun ? 'nobody (dry run)' : (settings.endpoint ?? `${demo.endpoint} (simulated Dynatrace)`)}`,
+      );
+      return await tickUntil(settings, targets, ports, demo, interrupted);
+    } finally {
+      await ports.close();
+    }
   } finally {
-    await ports.close();
     await demo.close();
   }
 }
@@ -74,7 +90,7 @@ async function tickUntil(
   interrupted: AbortSignal,
 ): Promise<number> {
   const memory = createMemory();
-  let delivered = false;
+  let delivered = true;
   let balanced = true;
   let tickMs = 0;
   const firstMs = systemClock.monotonicMs();
@@ -97,7 +113,11 @@ async function tickUntil(
     const books = await demo.balance(report, ports.pending);
     delivered = isDelivered(report);
     balanced &&= books?.balanced ?? true;
-    await print(settings.output === 'json' ? jsonLines(tickMs, points) : tableOf(report, points, books));
+    await print(
+      settings.output === 'json'
+        ? jsonLines(tickMs, points)
+        : tableOf(report, points, books, settings.dryRun),
+    );
     for (const line of troubles(report)) say(line);
     demo.afterTick(i);
     const nextMs = firstMs + (i + 1) * settings.intervalMs;
@@ -116,15 +136,38 @@ export function isDelivered(report: RunReport): boolean {
   return report.code === 'ended' && accepted && !stuck && !tooLarge && report.commitsFailed === 0;
 }
 
+/** What of a page was not sent, for a reason that a person may want to know: not by choice. */
+const NOT_SENT: Readonly<Record<Exclude<DropReason, 'filtered'>, string>> = {
+  initial: 'first sight: a baseline, and what is counted from now on is sent',
+  bucket_mismatch: 'other bounds than before: a new baseline',
+  replica_flip: 'another process answered: scrape each replica by its own address',
+  nan: 'NaN or infinite',
+  negative: 'a counter below zero',
+  invalid_histogram: 'not whole in itself',
+  duplicate: 'twice on the page: the first one counts',
+  unsendable: 'a name or labels that Dynatrace does not take',
+  suspect: 'refused by Dynatrace as malformed, until the next try',
+  gauge_not_delivered: 'a reading of a moment is not sent later',
+};
+
 function* troubles(report: RunReport): Iterable<string> {
   if (report.code !== 'ended')
     yield `run ${report.code}${report.message === undefined ? '' : `: ${report.message}`}`;
-  for (const { instance, error, commitError } of report.targets) {
+  for (const { instance, error, commitError, suspects } of report.targets) {
+    for (const key of suspects)
+      yield `${instance}: Dynatrace refuses ${key} as malformed; it is tried again later`;
     if (error !== undefined) yield `${instance}: ${error}`;
     if (commitError !== undefined) yield `${instance}: commit ${commitError}`;
   }
+  const drops = Object.entries(report.drops) as [DropReason, number][];
+  const notSent = drops.flatMap(([reason, count]) =>
+    reason === 'filtered' ? [] : [`${count} ${reason} (${NOT_SENT[reason]})`],
+  );
+  if (notSent.length > 0) yield `not sent: ${notSent.join('; ')}`;
   for (const { outcome, points } of report.exports) {
-    if (outcome.code !== 'accepted') yield `export of ${points} points: ${outcome.code}: ${outcome.message}`;
+    if (outcome.code === 'accepted') continue;
+    yield `export of ${points} points: ${outcome.code}: ${outcome.message}`;
+    if (outcome.code === 'waiting_for_token') yield 'set DT_API_TOKEN in the environment of this command';
   }
 }
 
@@ -143,7 +186,8 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** Waits for a slow reader, so that a pipe never fills the memory. */
+/** Waits for a slow reader, so that a pipe never fills the memory. One that left is noticed by the `error` event. */
 async function print(text: string): Promise<void> {
-  if (text !== '' && !process.stdout.write(text)) await once(process.stdout, 'drain');
+  if (text === '') return;
+  await new Promise<void>((resolve) => void process.stdout.write(text, () => resolve()));
 }

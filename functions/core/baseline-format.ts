@@ -8,7 +8,8 @@
  *   times       tickMs; then, each as its distance from tickMs: scrapedAtMs, startMs?, createdMs?, most common
  *               windowStartMs; earlier starts: count, distances
  *   shape, gauges
- *   texts       not-whole families: count, texts; bounds: count, texts; series keys: count, texts; draining keys
+ *   texts       not-whole families: count, texts; bounds: count, texts; series keys: count, texts; draining keys;
+ *               suspects: count, keys, then tries and tick of each
  *   series      for each, sorted by key, then draining: a byte of flags (kind, base, carry, own window), the number of
  *               its bounds (histograms), its own window start, then its values last, base, carry
  *   reals       what is no whole number below 2^52, 8 bytes each, in order
@@ -69,6 +70,11 @@ export function encodeBaseline(baseline: Baseline): Uint8Array {
   out.texts(boundsTexts);
   out.texts(series.map((state) => state.series.key));
   out.texts(baseline.draining.map((state) => state.series.key));
+  out.texts(baseline.suspects.map((suspect) => suspect.key));
+  for (const { tries, untilTickMs } of baseline.suspects) {
+    out.whole(tries);
+    out.distance(untilTickMs - tickMs);
+  }
   for (const state of states) {
     const ownWindow = state.windowStartMs !== windowStartMs;
     out.byte(
@@ -106,6 +112,10 @@ export function decodeBaseline(bytes: Uint8Array, table: SeriesTable): DecodedBa
   const bounds = input.texts().map(boundsOf);
   const keys = input.texts();
   const drainingKeys = input.texts();
+  const suspects = input.texts().map((key) => {
+    const tries = input.whole();
+    return { key, tries, untilTickMs: tickMs + input.distance() };
+  });
   const series = new Map<string, SeriesState>();
   const draining: SeriesState[] = [];
   for (const [i, key] of [...keys, ...drainingKeys].entries()) {
@@ -131,6 +141,7 @@ export function decodeBaseline(bytes: Uint8Array, table: SeriesTable): DecodedBa
       forgot: (flags & FORGOT) !== 0,
       series,
       draining,
+      suspects,
     },
   };
 }

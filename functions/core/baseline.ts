@@ -1,4 +1,5 @@
 /** What is known of a target between two runs: the content of its state item, and what it still owes. */
+import type { Suspect } from './suspects.ts';
 import { type SeriesState, mergeOwed, owes, settleSeries } from './series-state.ts';
 
 export interface Baseline {
@@ -25,6 +26,8 @@ export interface Baseline {
    * Oldest first; each is gone once accepted.
    */
   readonly draining: readonly SeriesState[];
+  /** Series that Dynatrace refused as malformed, sorted by key (D12). */
+  readonly suspects: readonly Suspect[];
 }
 
 /**

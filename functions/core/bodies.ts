@@ -27,14 +27,15 @@ export function packBodies<Owner>(
     readonly resource: Attributes;
     readonly sendables: readonly Sendable[];
   }>,
+  maxPoints: number = MAX_BODY_POINTS,
 ): readonly Body<Owner>[] {
   const bodies: Body<Owner>[] = [];
   let parts: BodyPart<Owner>[] = [];
   let points = 0;
   let length = 0;
   for (const { owner, resource, sendables } of targets) {
-    for (const part of partsOf(owner, resource, sendables)) {
-      const full = points + part.points > MAX_BODY_POINTS || length + part.bytes.length > MAX_BODY_BYTES;
+    for (const part of partsOf(owner, resource, sendables, maxPoints)) {
+      const full = points + part.points > maxPoints || length + part.bytes.length > MAX_BODY_BYTES;
       if (full && parts.length > 0) {
         bodies.push({ parts, points, length });
         parts = [];
@@ -80,18 +81,19 @@ function partsOf<Owner>(
   owner: Owner,
   resource: Attributes,
   sendables: readonly Sendable[],
+  maxPoints: number,
 ): readonly BodyPart<Owner>[] {
   if (sendables.length === 0) return [];
   const points = sendables.flatMap((sendable) => sendable.points);
-  if (points.length <= MAX_BODY_POINTS || sendables.length === 1) {
+  if (points.length <= maxPoints || sendables.length === 1) {
     const bytes = encodeResource(resource, points);
     const part = { owner, resource, sendables, points: points.length, bytes };
     if (bytes.length <= MAX_BODY_BYTES || sendables.length === 1) return [part];
   }
   const middle = Math.ceil(sendables.length / 2);
   return [
-    ...partsOf(owner, resource, sendables.slice(0, middle)),
-    ...partsOf(owner, resource, sendables.slice(middle)),
+    ...partsOf(owner, resource, sendables.slice(0, middle), maxPoints),
+    ...partsOf(owner, resource, sendables.slice(middle), maxPoints),
   ];
 }
 
@@ -103,6 +105,6 @@ function halvePart<Owner>({
   if (sendables.length < 2) return undefined;
   const middle = Math.ceil(sendables.length / 2);
   return [sendables.slice(0, middle), sendables.slice(middle)].flatMap((half) =>
-    partsOf(owner, resource, half),
+    partsOf(owner, resource, half, MAX_BODY_POINTS),
   );
 }

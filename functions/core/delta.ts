@@ -112,7 +112,7 @@ export function observe(before: Baseline | undefined, page: Families, facts: Scr
     (known?.forgot === true && process !== 'restarted');
 
   return {
-    baseline: { ...header(known, page, facts), forgot, series, draining },
+    baseline: { ...header(known, page, facts), forgot, series, draining, suspects: before?.suspects ?? [] },
     due: duePoints(draining, candidates),
     drops,
     seriesAdded: known === undefined ? facts.samples : added + Math.max(0, page.gauges.length - known.gauges),
@@ -256,7 +256,7 @@ function header(
   known: Baseline | undefined,
   page: Families,
   facts: ScrapeFacts,
-): Omit<Baseline, 'forgot' | 'series' | 'draining'> {
+): Omit<Baseline, 'forgot' | 'series' | 'draining' | 'suspects'> {
   const { startMs } = page;
   let createdMs = known?.createdMs;
   for (const reading of page.cumulative) {

@@ -52,6 +52,8 @@ export type DropReason =
   | 'filtered'
   /** More than 50 dimensions, or a name of which nothing valid is left: Dynatrace would refuse it. */
   | 'unsendable'
+  /** A gauge that Dynatrace refused as malformed, waiting for its next try (D12). */
+  | 'suspect'
   /** A gauge whose body was not accepted: gauges are instantaneous and not replayed. */
   | 'gauge_not_delivered';
 

@@ -4,18 +4,19 @@
  * anywhere costs time and never an increment. This very file runs in Lambda, on a laptop and in the tests; the
  * outside world is `Ports`.
  */
-import { type Baseline, duePending, settle } from './baseline.ts';
+import { type Baseline, duePending } from './baseline.ts';
 import { encodeBaseline } from './baseline-format.ts';
-import { type Body, bytesOf, halve, packBodies } from './bodies.ts';
+import { cautionAtStart } from './caution.ts';
 import { MAX_TRACKED_SERIES, observe } from './delta.ts';
 import { parseExposition } from './exposition.ts';
 import { groupFamilies } from './families.ts';
-import { type DropReason, type ExportOutcome, unreachable } from './outcome.ts';
+import type { DropReason } from './outcome.ts';
 import { type Memory, buildPoints, reportGauges, trimMemory } from './points.ts';
 import type { Ports } from './ports.ts';
-import { type ExportReport, type RunReport, addDrops, reportRun } from './report.ts';
-import { resourceOf, shapeOf } from './targets.ts';
-import { type TargetRun, beginRun, itemOf } from './target-run.ts';
+import { type RunReport, addDrops, reportRun } from './report.ts';
+import { sendAll } from './sending.ts';
+import { shapeOf } from './targets.ts';
+import { type TargetRun, beginRun, itemOf, settledBaseline } from './target-run.ts';
 import type { ShardWork } from './work.ts';
 
 /** Scrapes under way at once: 30 targets that hang leave room for the others to pass within seconds. */
@@ -44,19 +45,21 @@ export async function runShard(work: ShardWork, ports: Ports, memory: Memory): P
 
   const keys = work.targets.map((target) => target.key);
   const items = await state.load(keys, until(SCRAPE_SHARE));
-  const runs = work.targets.map((target) => beginRun(target, items.get(target.key), memory));
+  const runs = work.targets.map((target) => beginRun(target, items.get(target.key), work.tickMs, memory));
 
   await concurrently(runs, MAX_CONCURRENT_SCRAPES, async (run) => {
     if (!run.skipped) await scrapeTarget(run, work, ports, memory, until(SCRAPE_SHARE), drops);
   });
-  const unsure = claim.ended ? claim.uncommitted : [...claim.uncommitted, ...keys];
+  const unsure = claim.unended === 0 ? claim.uncommitted : [...claim.uncommitted, ...keys];
   await writeUncommitted(runs, unsure, work, ports, until(WRITE_FIRST_SHARE));
-  const exports = await exportAll(runs, ports, until(EXPORT_SHARE), drops);
+  const caution = cautionAtStart(claim.caution, claim.unended);
+  const sent = await sendAll(runs, caution, ports, until(EXPORT_SHARE), drops);
   const failed = await commitAll(runs, work, ports, until(COMMIT_SHARE));
 
   const uncommitted = [...failed, ...leftOver(claim.uncommitted, runs)].slice(0, MAX_UNCOMMITTED);
-  await state.end(work.shard, work.tickMs, work.writer, uncommitted, work.deadlineMs);
-  return reportRun(work, { code: 'ended' }, runs, drops, exports, clock.monotonicMs() - startedMs);
+  const legacy = { uncommitted, caution: sent.caution };
+  await state.end(work.shard, work.tickMs, work.writer, legacy, work.deadlineMs);
+  return reportRun(work, { code: 'ended' }, runs, drops, sent.reports, clock.monotonicMs() - startedMs);
 }
 
 /** Scrape, parse, delta, points: all of one target at once, so that no page is kept longer than it takes to read. */
@@ -179,73 +182,6 @@ function leftOver(uncommitted: readonly string[], runs: readonly TargetRun[]): r
   return uncommitted.filter((key) => !met.has(key));
 }
 
-/**
- * Sends body after body. A body whose outcome is unknown ends the sending, so that one lost answer doubles one body at
- * most (D2); so does an answer that the next body would get as well. What was not accepted stays pending.
- */
-async function exportAll(
-  runs: readonly TargetRun[],
-  { clock, export: post }: Ports,
-  deadlineMs: number,
-  drops: Drops,
-): Promise<readonly ExportReport[]> {
-  const queue = [
-    ...packBodies(
-      runs.map((run) => ({
-        owner: run,
-        resource: resourceOf(run.target),
-        sendables: run.held ? run.sendables.filter(({ state }) => state === undefined) : run.sendables,
-      })),
-    ),
-  ];
-  const reports: ExportReport[] = [];
-  for (let body = queue.shift(); body !== undefined; body = queue.shift()) {
-    const startedMs = clock.monotonicMs();
-    const outcome = await post(bytesOf(body), deadlineMs);
-    reports.push({
-      outcome,
-      points: body.points,
-      bytes: body.length,
-      durationMs: clock.monotonicMs() - startedMs,
-    });
-    const halves = outcome.code === 'too_large' ? halve(body) : undefined;
-    if (halves !== undefined) queue.unshift(...halves);
-    else record(body, outcome.code, drops);
-    if (endsSending(outcome)) for (const unsent of queue.splice(0)) record(unsent, undefined, drops);
-  }
-  return reports;
-}
-
-/** Each series moves by its own body's outcome. Gauges are readings of a moment: they are not sent again. */
-function record({ parts }: Body<TargetRun>, code: ExportOutcome['code'] | undefined, drops: Drops): void {
-  const accepted = code === 'accepted' || code === 'partial';
-  for (const { owner, sendables } of parts) {
-    owner.lastOutcome = code ?? owner.lastOutcome;
-    for (const { state } of sendables) {
-      if (state === undefined && !accepted) addDrops(drops, new Map([['gauge_not_delivered', 1]]));
-      if (state !== undefined && accepted) owner.settled.add(state);
-    }
-  }
-}
-
-function endsSending({ code }: ExportOutcome): boolean {
-  switch (code) {
-    case 'accepted':
-    case 'partial':
-    case 'malformed':
-    case 'too_large':
-      return false;
-    case 'refused':
-    case 'retry':
-    case 'unknown':
-    case 'waiting_for_token':
-    case 'waiting_for_endpoint':
-      return true;
-    default:
-      return unreachable(code);
-  }
-}
-
 /** One conditional write per target. Answers with the targets whose write failed: they owe what they owed before. */
 async function commitAll(
   runs: readonly TargetRun[],
@@ -256,7 +192,7 @@ async function commitAll(
   const uncommitted: string[] = [];
   await concurrently(runs, MAX_CONCURRENT_COMMITS, async (run) => {
     if (run.skipped) return;
-    const next = run.baseline === undefined ? undefined : settle(run.baseline, run.settled, work.tickMs);
+    const next = settledBaseline(run, work.tickMs);
     const written = await state.commit(itemOf(run, next, work, clock.wallMs()), deadlineMs);
     if (written.code === 'committed') {
       run.baseline = next;

@@ -13,6 +13,8 @@ import { identityOf } from './targets.ts';
 
 /** What one series or gauge says in this run. It travels in one body, and moves by that body's outcome. */
 export interface Sendable {
+  /** Of the series, gauges included. */
+  readonly key: string;
   /** The series that owes it; none for gauges. */
   readonly state?: SeriesState;
   readonly points: readonly DataPoint[];
@@ -92,20 +94,22 @@ export function buildPoints(
     else if (!increase.every((value) => Number.isFinite(value))) drop('nan', state);
     else {
       const points = increasePoints(state, increase, fields(named, metadata.get(state.series), tickMs));
-      sendables.push({ state, points });
+      sendables.push({ key: state.series.key, state, points });
     }
   }
   for (const { series, value, metadata: about } of page?.gauges ?? []) {
     const named = name(series);
     if (typeof named === 'string') drop(named);
-    else sendables.push({ points: [{ kind: 'gauge', ...fields(named, about, tickMs), value }] });
+    else {
+      const point: DataPoint = { kind: 'gauge', ...fields(named, about, tickMs), value };
+      sendables.push({ key: series.key, points: [point] });
+    }
   }
   for (const [i, { unit, help, value }] of report.entries()) {
     const named = naming(own[i] as Series);
     assert(named !== undefined, 'the report gauges have good names');
-    sendables.push({
-      points: [{ kind: 'gauge', ...fields(named, { type: 'gauge', help, unit }, tickMs), value }],
-    });
+    const about: Metadata = { type: 'gauge', help, unit };
+    sendables.push({ key: named.name, points: [{ kind: 'gauge', ...fields(named, about, tickMs), value }] });
   }
   return { sendables, dropped, drops };
 }
@@ -135,7 +139,8 @@ function pointName(series: Series, identity: Attributes): PointName | null {
   const name = dynatrace.metricKey(series.name);
   const attributes = dynatrace.pointAttributes(series.labels, identity);
   if (name === undefined || attributes === undefined) return null;
-  return { name, attributes, identity: JSON.stringify([name, ...Object.entries(attributes).sort()]) };
+  const sorted = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { name, attributes, identity: JSON.stringify([name, sorted]) };
 }
 
 /** A counter is one point, a histogram is one, a summary is split into its count and its sum. */

@@ -2,6 +2,7 @@
  * The outside world as the pipeline sees it: plain function types. Lambda, the laptop, the tests and the simulation
  * each bring their own; no port throws for what the world did.
  */
+import type { Caution } from './caution.ts';
 import type { Target } from './model.ts';
 import type { CommitOutcome, ExportOutcome, ScrapeFailureCode } from './outcome.ts';
 
@@ -70,14 +71,22 @@ export type LoadedItem =
 export type Claim =
   | {
       readonly code: 'claimed';
-      /** Whether the run before came to its end. If it did not, any of its commits may be missing. */
-      readonly ended: boolean;
+      /** Runs in a row, just before this one, that never came to their end: any of their commits may be missing. */
+      readonly unended: number;
+      readonly caution: Caution;
       /** Targets whose commit failed in the run before: written successfully before their deltas leave again. */
       readonly uncommitted: readonly string[];
     }
   /** A doubled or late message: a run of this tick or a later one has begun. */
   | { readonly code: 'not_newer'; readonly tickMs: number }
   | { readonly code: 'failed'; readonly message: string };
+
+/** What a run leaves to the next. */
+export interface Legacy {
+  /** Targets whose commit failed. */
+  readonly uncommitted: readonly string[];
+  readonly caution: Caution;
+}
 
 export interface State {
   /** Writes `{tick, writer}` on the condition that the stored tick is older. */
@@ -88,12 +97,12 @@ export interface State {
   readonly fits: (baseline: Uint8Array) => boolean;
   /** Writes the item on the condition that the stored version is `item.version - 1` (0: that there is none). */
   readonly commit: (item: TargetItem, deadlineMs: number) => Promise<CommitOutcome>;
-  /** Marks the claim as ended and lists the targets whose commit failed. */
+  /** Marks the claim as ended, and leaves to the next run what it has to know. */
   readonly end: (
     shard: number,
     tickMs: number,
     writer: string,
-    uncommitted: readonly string[],
+    legacy: Legacy,
     deadlineMs: number,
   ) => Promise<CommitOutcome>;
 }

@@ -20,6 +20,8 @@ export interface TargetReport {
   readonly samples: number;
   readonly error?: string;
   readonly commitError?: string;
+  /** Series that Dynatrace refuses as malformed, tried again with growing pauses (D12). */
+  readonly suspects: readonly string[];
   /** Series with something pending after this run, and the start of the oldest window owed. */
   readonly pending: number;
   readonly pendingSinceMs?: number;
@@ -93,6 +95,7 @@ function reportTarget({ target, up, samples, error, commitError, baseline }: Tar
     samples,
     ...(error === undefined ? {} : { error }),
     ...(commitError === undefined ? {} : { commitError }),
+    suspects: baseline?.suspects.map(({ key }) => key) ?? [],
     pending: series,
     ...(sinceMs === undefined ? {} : { pendingSinceMs: sinceMs }),
   };

@@ -1,11 +1,12 @@
 /** One target's way through a run: what was known of it, what became of it, what is written back. */
-import { type Baseline, owed } from './baseline.ts';
+import { type Baseline, owed, settle } from './baseline.ts';
 import { decodeBaseline, encodeBaseline } from './baseline-format.ts';
 import type { Target } from './model.ts';
 import { assert, unreachable } from './outcome.ts';
 import type { Memory, Sendable } from './points.ts';
 import type { LoadedItem, TargetItem } from './ports.ts';
 import type { SeriesState } from './series-state.ts';
+import { nextSuspects, suspectsAt } from './suspects.ts';
 import { DEFAULT_PATHS, urlOf } from './targets.ts';
 import type { ShardWork } from './work.ts';
 
@@ -31,6 +32,10 @@ export interface TargetRun {
   sendables: readonly Sendable[];
   /** Series of which nothing is owed any more: accepted, or dropped by us. */
   readonly settled: Set<SeriesState>;
+  /** Suspects at this tick, by key (D12); and of this run: those refused, those accepted after all. */
+  readonly suspects: ReadonlyMap<string, 'due' | 'paused'>;
+  readonly suspected: Set<string>;
+  readonly cleared: Set<string>;
   /** Of the item as it stands in the store; 0: there is none. */
   version: number;
   lastOutcome: string | undefined;
@@ -39,20 +44,25 @@ export interface TargetRun {
 }
 
 /** What is known of a target. An unread or unreadable state is no new target: the target is left alone. */
-export function beginRun(target: Target, loaded: LoadedItem | undefined, memory: Memory): TargetRun {
+export function beginRun(
+  target: Target,
+  loaded: LoadedItem | undefined,
+  tickMs: number,
+  memory: Memory,
+): TargetRun {
   assert(loaded !== undefined, `the store answers for every key, also for ${target.key}`);
   switch (loaded.code) {
     case 'absent':
-      return newRun(target, undefined, undefined);
+      return newRun(target, tickMs, undefined, undefined);
     case 'unread':
     case 'unreadable':
-      return newRun(target, undefined, undefined, `state_${loaded.code}: ${loaded.message}`);
+      return newRun(target, tickMs, undefined, undefined, `state_${loaded.code}: ${loaded.message}`);
     case 'found': {
-      if (loaded.item.baseline === undefined) return newRun(target, loaded.item, undefined);
+      if (loaded.item.baseline === undefined) return newRun(target, tickMs, loaded.item, undefined);
       const decoded = decodeBaseline(loaded.item.baseline, memory.table);
       return decoded.code === 'baseline'
-        ? newRun(target, loaded.item, decoded.baseline)
-        : newRun(target, loaded.item, undefined, `state_unreadable: ${decoded.message}`);
+        ? newRun(target, tickMs, loaded.item, decoded.baseline)
+        : newRun(target, tickMs, loaded.item, undefined, `state_unreadable: ${decoded.message}`);
     }
     default:
       return unreachable(loaded);
@@ -61,6 +71,7 @@ export function beginRun(target: Target, loaded: LoadedItem | undefined, memory:
 
 function newRun(
   target: Target,
+  tickMs: number,
   item: TargetItem | undefined,
   baseline: Baseline | undefined,
   error?: string,
@@ -76,10 +87,21 @@ function newRun(
     baseline,
     sendables: [],
     settled: new Set(),
+    suspects: suspectsAt(baseline?.suspects ?? [], tickMs),
+    suspected: new Set(),
+    cleared: new Set(),
     version: item?.version ?? 0,
     lastOutcome: undefined,
     commitError: undefined,
   };
+}
+
+/** What is known of the target once the outcome of each of its bodies is. */
+export function settledBaseline(run: TargetRun, tickMs: number): Baseline | undefined {
+  const { baseline, target, settled, suspected, cleared } = run;
+  if (baseline === undefined) return undefined;
+  const suspects = nextSuspects(baseline.suspects, suspected, cleared, tickMs, target.intervalMs);
+  return { ...settle(baseline, settled, tickMs), suspects };
 }
 
 /** The state item to write, with what a person wants to know of the target. */

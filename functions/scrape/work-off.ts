@@ -31,6 +31,9 @@ export const VISIBILITY_TIMEOUT_MS = 90_000;
 /** Left at a run's end, so that it never dies at the timeout with an answer under way. */
 export const MARGIN_MS = 5_000;
 
+/** Of one target: a line stays readable. */
+const MAX_NAMED_SUSPECTS = 5;
+
 /** Never throws for what the world did: a message is done with one way or the other, the next tick carries on. */
 export async function workOff(delivery: Delivery, deps: WorkDeps): Promise<void> {
   const { ports, memory, log, metrics, maxStalenessMs } = deps;
@@ -65,7 +68,11 @@ function tell(report: RunReport, log: Log): void {
   const { tickMs, shard } = report;
   if (report.code === 'not_newer') return log.warn('run_skipped', { tickMs, shard, reason: 'not_newer' });
   if (report.code === 'failed') return log.error('claim_failed', { tickMs, shard, problem: report.message });
-  for (const { job, instance, error, commitError } of report.targets) {
+  for (const { job, instance, error, commitError, suspects } of report.targets) {
+    if (suspects.length > 0) {
+      const series = suspects.slice(0, MAX_NAMED_SUSPECTS);
+      log.error('series_suspected', { tickMs, job, instance, count: suspects.length, series });
+    }
     if (error !== undefined) log.warn('target_failed', { tickMs, job, instance, problem: error });
     if (commitError !== undefined)
       log.error('commit_failed', { tickMs, job, instance, problem: commitError });

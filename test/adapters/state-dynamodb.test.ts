@@ -1,58 +1,33 @@
 import assert from 'node:assert/strict';
-import type { AddressInfo } from 'node:net';
-import type { Server } from 'node:http';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import dynalite from 'dynalite';
-import { systemClock } from '../../functions/adapters/clock.ts';
+import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { MAX_BASELINE_BYTES } from '../../functions/adapters/packing.ts';
-import { createState, createTableIfAbsent } from '../../functions/adapters/state-dynamodb.ts';
-import type { Clock, LoadedItem, TargetItem } from '../../functions/core/ports.ts';
-import { FAKE_AWS } from '../fakes/aws-json.ts';
-import { startDynamoDbFaults } from '../fakes/dynamodb-faults.ts';
+import { createTableIfAbsent } from '../../functions/adapters/state-dynamodb.ts';
+import type { LoadedItem, TargetItem } from '../../functions/core/ports.ts';
 import type { DynamoDbFaults } from '../fakes/dynamodb-faults.ts';
+import { type StateTable, TABLE, TICK_MS, clock, openStateTable, soon, stateOf } from './state-table.ts';
 
-const TICK_MS = Date.UTC(2026, 10, 24, 12, 0);
-const DICTIONARY = new TextEncoder().encode('num_requests_running request_success_total');
-const TABLE = 'nim-state';
-
-let server: Server;
 let faults: DynamoDbFaults;
 let client: DynamoDBClient;
 let impatient: DynamoDBClient;
+let attributes: StateTable['attributes'];
+let count: StateTable['count'];
+let close: StateTable['close'];
 /** A key of its own for each test. */
 let sequence = 0;
 let key = '';
-let shard = 0;
 
 before(async () => {
-  server = dynalite({ createTableMs: 0 });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  faults = await startDynamoDbFaults(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  client = new DynamoDBClient({ ...FAKE_AWS, endpoint: faults.endpoint });
-  impatient = new DynamoDBClient({ ...FAKE_AWS, endpoint: faults.endpoint, maxAttempts: 1 });
-  assert.deepEqual(await createTableIfAbsent(client, TABLE), { code: 'ready' });
+  ({ faults, client, impatient, attributes, count, close } = await openStateTable());
 });
 
-after(async () => {
-  client.destroy();
-  impatient.destroy();
-  await faults.close();
-  await new Promise<void>((resolve) => void server.close(() => resolve()));
-});
+after(() => close());
 
 beforeEach(() => {
   faults.clear();
   sequence += 1;
-  shard = sequence;
   key = `target/${sequence}`;
 });
-
-const clock: Clock = { wallMs: () => TICK_MS + 1_234, monotonicMs: systemClock.monotonicMs };
-const soon = () => clock.monotonicMs() + 30_000;
-const stateOf = (of: DynamoDBClient) =>
-  createState({ client: of, tableName: TABLE, clock, dictionary: DICTIONARY });
 
 function item(overrides: Partial<TargetItem> = {}): TargetItem {
   return {
@@ -72,16 +47,6 @@ async function loadOne(wanted = key): Promise<LoadedItem> {
   const answer = (await stateOf(client).load([wanted], soon())).get(wanted);
   assert.ok(answer);
   return answer;
-}
-
-async function attributes(pk: string): Promise<Record<string, AttributeValue>> {
-  return (await client.send(new GetItemCommand({ TableName: TABLE, Key: { pk: { S: pk } } }))).Item ?? {};
-}
-
-async function count(operation: string, run: () => Promise<unknown>): Promise<number> {
-  const from = faults.operations.length;
-  await run();
-  return faults.operations.slice(from).filter((name) => name === operation).length;
 }
 
 describe('table', () => {
@@ -290,100 +255,6 @@ describe('commit', () => {
   test('a version below 1 or a broken number is a program error', async () => {
     await assert.rejects(stateOf(client).commit(item({ version: 0 }), soon()), /^Bug: BUG: version 0/);
     await assert.rejects(stateOf(client).commit(item({ samples: 0.5 }), soon()), /0.5 is no integer/);
-    await assert.rejects(stateOf(client).claim(shard, NaN, 'run-a', soon()), /NaN is no integer/);
-  });
-});
-
-describe('claim and end', () => {
-  const claim = (tickMs: number, writer: string, of = client) =>
-    stateOf(of).claim(shard, tickMs, writer, soon());
-
-  test('a newer tick is claimed, the same or an older one is not', async () => {
-    assert.deepEqual(await claim(TICK_MS, 'run-a'), { code: 'claimed', ended: true, uncommitted: [] });
-    assert.deepEqual(await claim(TICK_MS, 'run-b'), { code: 'not_newer', tickMs: TICK_MS });
-    assert.deepEqual(await claim(TICK_MS - 1, 'run-a'), { code: 'not_newer', tickMs: TICK_MS });
-    assert.deepEqual(await claim(TICK_MS + 1, 'run-b'), { code: 'claimed', ended: false, uncommitted: [] });
-  });
-
-  test('uncommitted targets are handed on until a run that ended lists others', async () => {
-    const state = stateOf(client);
-    await claim(TICK_MS, 'run-a');
-    assert.deepEqual(await state.end(shard, TICK_MS, 'run-a', ['target/x', 'target/y'], soon()), {
-      code: 'committed',
-    });
-    const expected = { code: 'claimed', ended: true, uncommitted: ['target/x', 'target/y'] };
-    assert.deepEqual(await claim(TICK_MS + 1, 'run-b'), expected);
-    assert.deepEqual(await claim(TICK_MS + 2, 'run-c'), { ...expected, ended: false }, 'run-b never ended');
-    await state.end(shard, TICK_MS + 2, 'run-c', [], soon());
-    assert.deepEqual(await claim(TICK_MS + 3, 'run-d'), { code: 'claimed', ended: true, uncommitted: [] });
-  });
-
-  test('the shard item as a person sees it', async () => {
-    await claim(TICK_MS, 'run-a');
-    const started = {
-      pk: { S: `shard/${shard}` },
-      shard: { N: String(shard) },
-      previousTick: { N: '0' },
-      tick: { N: String(TICK_MS) },
-      writer: { S: 'run-a' },
-      startedAt: { S: '2026-11-24T12:00:01.234Z' },
-    };
-    assert.deepEqual(await attributes(`shard/${shard}`), started);
-    await stateOf(client).end(shard, TICK_MS, 'run-a', ['target/x'], soon());
-    const ended = {
-      endedAt: { S: '2026-11-24T12:00:01.234Z' },
-      endedTick: { N: String(TICK_MS) },
-      uncommitted: { L: [{ S: 'target/x' }] },
-    };
-    assert.deepEqual(await attributes(`shard/${shard}`), { ...started, ...ended });
-    await claim(TICK_MS + 1, 'run-b');
-    assert.equal((await attributes(`shard/${shard}`))['endedAt'], undefined);
-  });
-
-  test('a lost answer is a claim: the retry meets its own write and still gets the list', async () => {
-    await claim(TICK_MS, 'run-a');
-    await stateOf(client).end(shard, TICK_MS, 'run-a', ['target/x'], soon());
-    faults.next('UpdateItem', { kind: 'lose' });
-    const claimed = { code: 'claimed', ended: true, uncommitted: ['target/x'] };
-    assert.deepEqual(await claim(TICK_MS + 1, 'run-b'), claimed);
-    faults.next('UpdateItem', { kind: 'lose' });
-    assert.deepEqual(await claim(TICK_MS + 2, 'run-c'), { ...claimed, ended: false }, 'run-b never ended');
-  });
-
-  test('a claim that cannot be made or told failed', async () => {
-    faults.next('UpdateItem', { kind: 'refuse', error: 'AccessDeniedException' });
-    const refused = await claim(TICK_MS, 'run-a');
-    assert.equal(refused.code, 'failed');
-    assert.match(
-      refused.message,
-      /^cannot claim shard \d+: AccessDeniedException, No; grant the role this action$/,
-    );
-    await claim(TICK_MS, 'run-a');
-    faults.next('GetItem', { kind: 'refuse', error: 'AccessDeniedException' });
-    assert.equal((await claim(TICK_MS, 'run-b')).code, 'failed');
-    faults.next('UpdateItem', { kind: 'refuse', error: 'ConditionalCheckFailedException' });
-    const changed = await claim(TICK_MS + 1, 'run-b');
-    assert.equal(changed.code, 'failed');
-    assert.match(changed.message, /its item changed meanwhile/);
-  });
-
-  test('nothing is claimed after the deadline', async () => {
-    const asked = await count('UpdateItem', async () => {
-      const late = await stateOf(client).claim(shard, TICK_MS, 'run-a', clock.monotonicMs() - 1);
-      assert.equal(late.code, 'failed');
-    });
-    assert.equal(asked, 0);
-  });
-
-  test('only the run that holds the claim ends it; a lost answer ends it as well', async () => {
-    const state = stateOf(client);
-    assert.deepEqual(await state.end(shard, TICK_MS, 'run-a', [], soon()), { code: 'conflict' });
-    await claim(TICK_MS, 'run-a');
-    assert.deepEqual(await state.end(shard, TICK_MS, 'run-b', [], soon()), { code: 'conflict' });
-    assert.deepEqual(await state.end(shard, TICK_MS - 1, 'run-a', [], soon()), { code: 'conflict' });
-    faults.next('UpdateItem', { kind: 'lose' });
-    assert.deepEqual(await state.end(shard, TICK_MS, 'run-a', [], soon()), { code: 'committed' });
-    faults.next('UpdateItem', { kind: 'refuse', error: 'AccessDeniedException' });
-    assert.equal((await state.end(shard, TICK_MS, 'run-a', [], soon())).code, 'failed');
+    await assert.rejects(stateOf(client).claim(0, NaN, 'run-a', soon()), /NaN is no integer/);
   });
 });

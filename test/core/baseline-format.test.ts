@@ -61,6 +61,7 @@ function example(): Baseline {
     notWhole: new Set(['', 'ttft_seconds']),
     forgot: true,
     series: new Map(sorted.map((state) => [state.series.key, state])),
+    suspects: [{ key: 'requests_total{reason="stop"}', tries: 2, untilTickMs: TICK_MS + 240_000 }],
     draining: [{ ...(states[2] as SeriesState), bounds: [1, 2], last: [1, 1, 1, 1], base: [0, 0, 0, 0] }],
   };
 }
@@ -161,7 +162,13 @@ describe('any baseline', () => {
 });
 
 test('a million series announced in ten bytes costs no memory', () => {
-  const bytes = encodeBaseline({ ...example(), series: new Map(), draining: [], notWhole: new Set() });
+  const bytes = encodeBaseline({
+    ...example(),
+    series: new Map(),
+    draining: [],
+    suspects: [],
+    notWhole: new Set(),
+  });
   const lying = Uint8Array.from([...bytes.subarray(0, -4), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07]);
   assert.equal(decodeBaseline(lying, createSeriesTable()).code, 'unreadable');
 });
@@ -179,7 +186,7 @@ test('the dictionary earns its keep: a NIM’s names cost a few bytes each', () 
       return [one.key, { series: one, kind: 'counter', bounds: [], last: [1], windowStartMs: TICK_MS }];
     }),
   );
-  const bytes = encodeBaseline({ ...example(), series, draining: [], notWhole: new Set() });
+  const bytes = encodeBaseline({ ...example(), series, draining: [], suspects: [], notWhole: new Set() });
   const packed = deflateRawSync(bytes, { level: 9, dictionary: BASELINE_DICTIONARY });
   assert(packed.length < bytes.length / 3, `${packed.length} of ${bytes.length}`);
 });

@@ -27,21 +27,21 @@ describe('commits', () => {
     assert.deepEqual(failed.deltas, ['a_total 2 (0,60]']);
     assert.equal(failed.report.commitsFailed, 1);
     assert.equal(failed.report.targets[0]?.commitError, 'failed: cannot commit: out of order');
-    assert.deepEqual(shards.get(0)?.uncommitted, [A.key]);
+    assert.deepEqual(shards.get(0)?.legacy.uncommitted, [A.key]);
     // The store stays out of order: nothing leaves but gauges.
     for (const tickS of [120, 180]) {
       const held = await run(tickS, 8);
       assert.deepEqual(held.deltas, []);
       assert.equal(held.report.pointsSent, 5);
       assert.equal(held.report.pending, 1);
-      assert.deepEqual(shards.get(0)?.uncommitted, [A.key]);
+      assert.deepEqual(shards.get(0)?.legacy.uncommitted, [A.key]);
     }
     script.commit = () => undefined;
     calls.length = 0;
     assert.deepEqual((await run(240, 9)).deltas, ['a_total 4 (0,240]']);
     const commit = `commit ${A.instance}`;
     assert.deepEqual(calls, ['claim', 'load', `scrape ${A.instance}`, commit, 'export', commit, 'end']);
-    assert.deepEqual(shards.get(0)?.uncommitted, []);
+    assert.deepEqual(shards.get(0)?.legacy.uncommitted, []);
     assert.deepEqual((await run(300, 9)).deltas, ['a_total 0 (240,300]']);
   });
 
@@ -97,7 +97,7 @@ describe('commits', () => {
     assert.equal(report.targets[0]?.commitError, 'conflict: another run wrote this item');
     assert.equal(report.commitsFailed, 1);
     assert.equal(items.get(A.key)?.writer, 'another');
-    assert.deepEqual(shards.get(0)?.uncommitted, [A.key]);
+    assert.deepEqual(shards.get(0)?.legacy.uncommitted, [A.key]);
     script.commit = () => undefined;
     assert.deepEqual((await run(120, 8)).deltas, ['a_total 3 (0,120]']);
   });
@@ -109,7 +109,7 @@ describe('commits', () => {
     await run(60, 7);
     script.load = () => 'unread';
     await run(120, 7);
-    assert.deepEqual(shards.get(0)?.uncommitted, [A.key]);
+    assert.deepEqual(shards.get(0)?.legacy.uncommitted, [A.key]);
     script.load = () => undefined;
     script.commit = () => undefined;
     calls.length = 0;

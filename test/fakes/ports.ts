@@ -5,12 +5,14 @@
  */
 import { strict as assert } from 'node:assert';
 import { type DecodedPoint, decodeMetricsRequest } from '../../functions/cli/world/otlp-decoder.ts';
+import { NO_CAUTION } from '../../functions/core/caution.ts';
 import type { Target } from '../../functions/core/model.ts';
 import type { CommitOutcome, ExportOutcome, ScrapeFailureCode } from '../../functions/core/outcome.ts';
 import { runShard } from '../../functions/core/pipeline.ts';
 import { createMemory } from '../../functions/core/points.ts';
 import type {
   Clock,
+  Legacy,
   LoadedItem,
   Ports,
   ScrapeResult,
@@ -90,8 +92,8 @@ export interface World {
 export interface ShardItem {
   readonly tickMs: number;
   readonly writer: string;
-  readonly uncommitted: readonly string[];
-  readonly ended: boolean;
+  readonly legacy: Legacy;
+  readonly unended: number;
 }
 
 /** What a run may take unless the test says otherwise. */
@@ -203,10 +205,10 @@ function createStore(
       const before = shards.get(shard);
       if (before !== undefined && before.tickMs >= tickMs)
         return { code: 'not_newer', tickMs: before.tickMs };
-      const uncommitted = before?.uncommitted ?? [];
-      shards.set(shard, { tickMs, writer, uncommitted, ended: false });
-      const ended = before?.ended ?? true;
-      return fault === 'lost' ? failed('claim') : { code: 'claimed', ended, uncommitted };
+      const legacy = before?.legacy ?? { uncommitted: [], caution: NO_CAUTION };
+      const unended = before?.unended ?? 0;
+      shards.set(shard, { tickMs, writer, legacy, unended: unended + 1 });
+      return fault === 'lost' ? failed('claim') : { code: 'claimed', unended, ...legacy };
     },
     load: (keys) => {
       calls.push('load');
@@ -230,14 +232,14 @@ function createStore(
       const ours = stored?.version === item.version && stored.writer === item.writer;
       return { code: ours ? 'committed' : 'conflict' };
     },
-    end: async (shard, tickMs, writer, uncommitted, deadlineMs) => {
+    end: async (shard, tickMs, writer, legacy, deadlineMs) => {
       calls.push('end');
       const fault = script.end();
       if (fault === 'hangs') await time.sleepUntil(deadlineMs);
       if (fault === 'failed' || fault === 'hangs') return failed('end');
       const claimed = shards.get(shard);
       if (claimed?.tickMs !== tickMs || claimed.writer !== writer) return { code: 'conflict' };
-      shards.set(shard, { ...claimed, uncommitted, ended: true });
+      shards.set(shard, { ...claimed, legacy, unended: 0 });
       return fault === 'lost' ? failed('end') : { code: 'committed' };
     },
   };

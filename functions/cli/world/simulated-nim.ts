@@ -14,6 +14,8 @@ export interface SimulatedNimOptions {
   readonly seed: number;
   /** Wall time in milliseconds, for start times and the `Date` header; default: the machine's. */
   readonly clock?: () => number;
+  /** How long ago it began, and had traffic since; default 0, bounds as for `advance`. */
+  readonly ageMs?: number;
   /** Lets time pass by itself: with each page as much as the clock says since the last. */
   readonly live?: boolean;
   /** A fault in place of the ordinary answer to this path; undefined: no fault. */
@@ -52,9 +54,9 @@ const MAX_LIVE_ADVANCE_MS = 600_000;
 
 /** Starts one NIM on 127.0.0.1. Rejects when the port cannot be bound. */
 export async function startSimulatedNim(options: SimulatedNimOptions): Promise<SimulatedNim> {
-  const { clock = Date.now, model } = options;
+  const { clock = Date.now, model, ageMs = 0 } = options;
   const random = createRandom(options.seed);
-  let life = createNimProcess(model, clock(), random);
+  let life = createNimProcess(model, clock() - ageMs, random);
   let lifeServed: ReadonlyMap<string, number> = new Map();
   let endedTruth: ReadonlyMap<string, number> = new Map();
   let endedServed: ReadonlyMap<string, number> = new Map();
@@ -88,16 +90,19 @@ export async function startSimulatedNim(options: SimulatedNimOptions): Promise<S
     }
   }
 
+  function advance(elapsedMs: number): void {
+    if (!Number.isInteger(elapsedMs) || elapsedMs < 0 || elapsedMs > MAX_ADVANCE_MS) {
+      const remedy = `pass whole milliseconds from 0 to ${MAX_ADVANCE_MS}`;
+      throw new RangeError(`cannot advance the simulated NIM: bad time ${elapsedMs}; ${remedy}`);
+    }
+    life.advance(elapsedMs);
+  }
+
+  advance(ageMs);
   const server = await startLoopback(handle, options.port ?? 0);
   return {
     url: `http://127.0.0.1:${server.port}`,
-    advance: (elapsedMs) => {
-      if (!Number.isInteger(elapsedMs) || elapsedMs < 0 || elapsedMs > MAX_ADVANCE_MS) {
-        const remedy = `pass whole milliseconds from 0 to ${MAX_ADVANCE_MS}`;
-        throw new RangeError(`cannot advance the simulated NIM: bad time ${elapsedMs}; ${remedy}`);
-      }
-      life.advance(elapsedMs);
-    },
+    advance,
     restart: () => {
       endedTruth = added(endedTruth, life.totals());
       endedServed = added(endedServed, lifeServed);
