@@ -107,15 +107,7 @@ async function claim(call: Call, shard: number, tickMs: number, writer: string):
           'SET #unended = if_not_exists(#unended, :none) + :one, #tick = :tick, #writer = :writer, ' +
           '#startedAt = :now, #shard = :shard REMOVE #endedAt',
         ConditionExpression: 'attribute_not_exists(#pk) OR #tick < :tick',
-        ExpressionAttributeNames: names(
-          KEY,
-          'unended',
-          'tick',
-          'writer',
-          'startedAt',
-          'shard',
-          'endedAt',
-        ),
+        ExpressionAttributeNames: names(KEY, 'unended', 'tick', 'writer', 'startedAt', 'shard', 'endedAt'),
         ExpressionAttributeValues: {
           ':none': numberOf(0),
           ':one': numberOf(1),

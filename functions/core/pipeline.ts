@@ -26,9 +26,9 @@ export const MAX_CONCURRENT_COMMITS = 25;
 /** Targets named in the shard's item as uncommitted: a full shard, and keys of 2 KB still fit the item. */
 export const MAX_UNCOMMITTED = 150;
 /** Parts of a run's time by whose end each stage stops, so that what follows has its time too. */
-export const SCRAPE_SHARE = 0.6;
-export const WRITE_FIRST_SHARE = 0.7;
-export const EXPORT_SHARE = 0.85;
+export const SCRAPE_SHARE = 0.5;
+export const WRITE_FIRST_SHARE = 0.6;
+export const EXPORT_SHARE = 0.8;
 export const COMMIT_SHARE = 0.95;
 
 type Drops = Map<DropReason, number>;

@@ -18,20 +18,24 @@ export interface EmbeddedDynamodb {
 export async function startEmbeddedDynamodb(
   options: { readonly path?: string } = {},
 ): Promise<EmbeddedDynamodb> {
-  if (options.path !== undefined) await assertUsable(options.path);
+  if (options.path !== undefined) await recover(options.path);
   const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0, ...options });
   const { port, close } = await listen(server, 0);
   return { endpoint: `http://127.0.0.1:${port}`, close };
 }
 
 /**
- * dynalite opens its store late and ends the process when that fails: the same store is opened here first.
+ * dynalite opens its store late and ends the process when that fails: the same store is opened here first. A process
+ * that was killed while it made a table has left it CREATING for good: nothing is in it, and it is made anew.
  */
-async function assertUsable(path: string): Promise<void> {
+async function recover(path: string): Promise<void> {
   const { Level } = createRequire(import.meta.resolve('dynalite'))('level') as LevelModule;
-  const store = new Level(path);
+  const store = new Level(path, { valueEncoding: 'json' });
   try {
     await store.open();
+    for await (const [key, table] of store.iterator(TABLES)) {
+      if ((table as { TableStatus?: unknown }).TableStatus === 'CREATING') await store.del(key);
+    }
     await store.close();
   } catch (cause) {
     const reason = ((cause as Error).cause ?? cause) as Error;
@@ -40,9 +44,17 @@ async function assertUsable(path: string): Promise<void> {
   }
 }
 
+/** Where dynalite keeps the descriptions of its tables. */
+const TABLES = { gte: 'table~', lt: 'table\x7f' };
+
 interface LevelModule {
-  readonly Level: new (path: string) => {
+  readonly Level: new (
+    path: string,
+    options: { readonly valueEncoding: 'json' },
+  ) => {
     readonly open: () => Promise<void>;
+    readonly iterator: (range: typeof TABLES) => AsyncIterable<readonly [key: string, value: unknown]>;
+    readonly del: (key: string) => Promise<void>;
     readonly close: () => Promise<void>;
   };
 }
