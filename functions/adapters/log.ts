@@ -15,6 +15,7 @@ export type LogEvent =
   | 'claim_failed'
   | 'message_invalid'
   | 'target_failed'
+  | 'replica_flip'
   | 'series_suspected'
   | 'export_failed'
   | 'export_partial'

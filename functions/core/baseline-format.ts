@@ -9,7 +9,8 @@
  *               windowStartMs; earlier starts: count, distances
  *   shape, gauges
  *   texts       not-whole families: count, texts; bounds: count, texts; series keys: count, texts; draining keys;
- *               suspects: count, keys, then tries and tick of each
+ *   flips       scrapes of distrust; falls: count, keys, then of each where it fell from, twice its age plus its rise
+ *   suspects    count, keys, then tries and tick of each
  *   series      for each, sorted by key, then draining: a byte of flags (kind, base, carry, own window), the number of
  *               its bounds (histograms), its own window start, then its values last, base, carry
  *   reals       what is no whole number below 2^52, 8 bytes each, in order
@@ -70,6 +71,12 @@ export function encodeBaseline(baseline: Baseline): Uint8Array {
   out.texts(boundsTexts);
   out.texts(series.map((state) => state.series.key));
   out.texts(baseline.draining.map((state) => state.series.key));
+  out.whole(baseline.flips.distrust);
+  out.texts(baseline.flips.falls.map((fall) => fall.key));
+  for (const { from, scrapesAgo, rose } of baseline.flips.falls) {
+    out.whole(from);
+    out.whole(scrapesAgo * 2 + (rose ? 1 : 0));
+  }
   out.texts(baseline.suspects.map((suspect) => suspect.key));
   for (const { tries, untilTickMs } of baseline.suspects) {
     out.whole(tries);
@@ -112,6 +119,12 @@ export function decodeBaseline(bytes: Uint8Array, table: SeriesTable): DecodedBa
   const bounds = input.texts().map(boundsOf);
   const keys = input.texts();
   const drainingKeys = input.texts();
+  const distrust = input.whole();
+  const falls = input.texts().map((key) => {
+    const from = input.whole();
+    const since = input.whole();
+    return { key, from, scrapesAgo: Math.floor(since / 2), rose: since % 2 === 1 };
+  });
   const suspects = input.texts().map((key) => {
     const tries = input.whole();
     return { key, tries, untilTickMs: tickMs + input.distance() };
@@ -141,6 +154,7 @@ export function decodeBaseline(bytes: Uint8Array, table: SeriesTable): DecodedBa
       forgot: (flags & FORGOT) !== 0,
       series,
       draining,
+      flips: { falls, distrust },
       suspects,
     },
   };

@@ -1,4 +1,5 @@
 /** What is known of a target between two runs: the content of its state item, and what it still owes. */
+import type { Flips } from './flips.ts';
 import type { Suspect } from './suspects.ts';
 import { type SeriesState, mergeOwed, owes, settleSeries } from './series-state.ts';
 
@@ -26,6 +27,8 @@ export interface Baseline {
    * Oldest first; each is gone once accepted.
    */
   readonly draining: readonly SeriesState[];
+  /** Signs of several processes behind one address, on pages without a start time (D8). */
+  readonly flips: Flips;
   /** Series that Dynatrace refused as malformed, sorted by key (D12). */
   readonly suspects: readonly Suspect[];
 }

@@ -4,6 +4,7 @@
  */
 import { type Baseline, drain, duePoints } from './baseline.ts';
 import { type CumulativeReading, EVERY_FAMILY, type Families } from './families.ts';
+import { type Flips, NO_FLIPS, fell, judgeValues } from './flips.ts';
 import type { InitialValue } from './model.ts';
 import type { DropReason } from './outcome.ts';
 import {
@@ -12,7 +13,6 @@ import {
   grow,
   inherit,
   isPending,
-  isSum,
   owes,
   rebase,
   restart,
@@ -41,6 +41,8 @@ export interface Observation {
   /** Series of which a point is due in this run, a zero increase included. */
   readonly due: readonly SeriesState[];
   readonly drops: ReadonlyMap<DropReason, number>;
+  /** Another process answered than before (D8). */
+  readonly flipped: boolean;
   /** Samples of series that the last page did not have: `scrape_series_added`. */
   readonly seriesAdded: number;
 }
@@ -53,8 +55,6 @@ export const START_JITTER_MS = 5_000;
 export const START_SKEW_MS = 30_000;
 /** D8: starts remembered; with more replicas than this behind one address, most still show as moving backwards. */
 export const MAX_EARLIER_STARTS = 8;
-/** D7: a fall by less than this part of the value is rounding by the page's writer. */
-export const FALL_TOLERANCE = 1e-9;
 /** D5: families told apart as not whole; a page with more of them is not whole at all, and the baseline stays small. */
 export const MAX_NOT_WHOLE = 100;
 /** D9: series kept per target, unseen ones included; beyond it the longest unseen are forgotten. */
@@ -72,7 +72,7 @@ interface Step {
 /** Takes in one whole page. */
 export function observe(before: Baseline | undefined, page: Families, facts: ScrapeFacts): Observation {
   const known = before !== undefined && !isStale(before, facts) ? before : undefined;
-  const process = known === undefined ? 'new_target' : judgeProcess(known, page.startMs);
+  const { process, flips } = judgeProcess(known, page);
   const series = new Map<string, SeriesState>();
   const draining = [...(before?.draining ?? [])];
   const candidates: SeriesState[] = [];
@@ -112,7 +112,15 @@ export function observe(before: Baseline | undefined, page: Families, facts: Scr
     (known?.forgot === true && process !== 'restarted');
 
   return {
-    baseline: { ...header(known, page, facts), forgot, series, draining, suspects: before?.suspects ?? [] },
+    baseline: {
+      ...header(known, page, facts),
+      forgot,
+      series,
+      draining,
+      flips,
+      suspects: before?.suspects ?? [],
+    },
+    flipped: process === 'flipped',
     due: duePoints(draining, candidates),
     drops,
     seriesAdded: known === undefined ? facts.samples : added + Math.max(0, page.gauges.length - known.gauges),
@@ -125,11 +133,22 @@ function isStale(baseline: Baseline, facts: ScrapeFacts): boolean {
 }
 
 /** D7 and D8. Pages without a start time are judged by their values. */
-function judgeProcess(known: Baseline, startMs: number | undefined): ProcessVerdict {
-  if (startMs === undefined || known.startMs === undefined) return 'same';
+function judgeProcess(
+  known: Baseline | undefined,
+  { startMs, cumulative }: Families,
+): { readonly process: ProcessVerdict; readonly flips: Flips } {
+  if (known === undefined) return { process: 'new_target', flips: NO_FLIPS };
+  if (startMs !== undefined && known.startMs !== undefined) {
+    return { process: judgeStart(known, known.startMs, startMs), flips: NO_FLIPS };
+  }
+  const { flipped, flips } = judgeValues(known, cumulative);
+  return { process: flipped ? 'flipped' : 'same', flips };
+}
+
+function judgeStart(known: Baseline, knownStartMs: number, startMs: number): ProcessVerdict {
   const near = (otherMs: number): boolean => Math.abs(startMs - otherMs) <= START_JITTER_MS;
-  if (near(known.startMs)) return 'same';
-  if (startMs < known.startMs || known.earlierStartsMs.some(near)) return 'flipped';
+  if (near(knownStartMs)) return 'same';
+  if (startMs < knownStartMs || known.earlierStartsMs.some(near)) return 'flipped';
   return startMs > known.scrapedAtMs - START_SKEW_MS ? 'restarted' : 'switched';
 }
 
@@ -213,14 +232,6 @@ function isRecreated(known: Baseline, { createdMs }: CumulativeReading): boolean
   return createdMs > Math.max(known.createdMs, known.scrapedAtMs - START_SKEW_MS);
 }
 
-/** D7, by value: a histogram's restart is decided by its buckets, hence its count, never by its sum. */
-function fell(state: SeriesState, values: readonly number[]): boolean {
-  return values.some((value, i) => {
-    const last = state.last[i] as number;
-    return !isSum(state, i) && value < last - FALL_TOLERANCE * last;
-  });
-}
-
 const OUTLIVING = [/^DCGM_/, /^node_/, /^container_/, /energy_consumption/];
 
 /** D7: families whose counts belong to the machine, not to the process that shows them. */
@@ -256,7 +267,7 @@ function header(
   known: Baseline | undefined,
   page: Families,
   facts: ScrapeFacts,
-): Omit<Baseline, 'forgot' | 'series' | 'draining' | 'suspects'> {
+): Omit<Baseline, 'forgot' | 'series' | 'draining' | 'flips' | 'suspects'> {
   const { startMs } = page;
   let createdMs = known?.createdMs;
   for (const reading of page.cumulative) {

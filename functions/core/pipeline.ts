@@ -83,6 +83,7 @@ async function scrapeTarget(
   if (page !== undefined) {
     run.up = true;
     run.samples = page.samples;
+    run.flipped = page.flipped;
     run.baseline = page.baseline;
     addDrops(drops, page.families.drops);
     addDrops(drops, page.drops);

@@ -18,6 +18,8 @@ export interface TargetReport {
   readonly instance: string;
   readonly up: boolean;
   readonly samples: number;
+  /** Another process answered than before (D8): the address balances over several. */
+  readonly flipped: boolean;
   readonly error?: string;
   readonly commitError?: string;
   /** Series that Dynatrace refuses as malformed, tried again with growing pauses (D12). */
@@ -85,7 +87,15 @@ function isCaughtUp({ item, skipped, commitError }: TargetRun, pending: number |
   return !skipped && commitError === undefined && item?.pendingSinceMs !== undefined && pending === 0;
 }
 
-function reportTarget({ target, up, samples, error, commitError, baseline }: TargetRun): TargetReport {
+function reportTarget({
+  target,
+  up,
+  samples,
+  flipped,
+  error,
+  commitError,
+  baseline,
+}: TargetRun): TargetReport {
   const { series, sinceMs } = baseline === undefined ? { series: 0, sinceMs: undefined } : owed(baseline);
   return {
     key: target.key,
@@ -93,6 +103,7 @@ function reportTarget({ target, up, samples, error, commitError, baseline }: Tar
     instance: target.instance,
     up,
     samples,
+    flipped,
     ...(error === undefined ? {} : { error }),
     ...(commitError === undefined ? {} : { commitError }),
     suspects: baseline?.suspects.map(({ key }) => key) ?? [],

@@ -24,6 +24,8 @@ export interface TargetRun {
   samples: number;
   /** `<code>: <message>` of what went wrong. */
   error: string | undefined;
+  /** Another process answered than before (D8). */
+  flipped: boolean;
   /** Left alone in this run: its state was not to be had. */
   skipped: boolean;
   /** Its last commit failed and it could not be written since: no delta of it leaves (D2). */
@@ -82,6 +84,7 @@ function newRun(
     up: false,
     samples: 0,
     error,
+    flipped: false,
     skipped: error !== undefined,
     held: false,
     baseline,

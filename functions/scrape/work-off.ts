@@ -31,6 +31,8 @@ export const VISIBILITY_TIMEOUT_MS = 90_000;
 /** Left at a run's end, so that it never dies at the timeout with an answer under way. */
 export const MARGIN_MS = 5_000;
 
+const FLIP =
+  'cannot tell what one process counts: several answer on this address; name each replica, not their load balancer';
 /** Of one target: a line stays readable. */
 const MAX_NAMED_SUSPECTS = 5;
 
@@ -68,7 +70,8 @@ function tell(report: RunReport, log: Log): void {
   const { tickMs, shard } = report;
   if (report.code === 'not_newer') return log.warn('run_skipped', { tickMs, shard, reason: 'not_newer' });
   if (report.code === 'failed') return log.error('claim_failed', { tickMs, shard, problem: report.message });
-  for (const { job, instance, error, commitError, suspects } of report.targets) {
+  for (const { job, instance, flipped, error, commitError, suspects } of report.targets) {
+    if (flipped) log.error('replica_flip', { tickMs, job, instance, problem: FLIP });
     if (suspects.length > 0) {
       const series = suspects.slice(0, MAX_NAMED_SUSPECTS);
       log.error('series_suspected', { tickMs, job, instance, count: suspects.length, series });
@@ -111,6 +114,11 @@ function publish(report: RunReport, metrics: SelfMetrics, nowMs: number): void {
     { name: 'points.rejected', unit: 'Count', value: report.pointsRejected },
     { name: 'exports.unknown', unit: 'Count', value: unknown },
     { name: 'pending.age', unit: 'Seconds', value: ageSeconds(report.pendingSinceMs, nowMs) },
+    {
+      name: 'targets.flipped',
+      unit: 'Count',
+      value: report.targets.filter((target) => target.flipped).length,
+    },
     { name: 'targets.down', unit: 'Count', value: report.targets.filter((target) => !target.up).length },
   ]);
 }

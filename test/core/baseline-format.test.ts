@@ -5,6 +5,7 @@ import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { BASELINE_DICTIONARY } from '../../functions/core/baseline-dictionary.ts';
 import { decodeBaseline, encodeBaseline } from '../../functions/core/baseline-format.ts';
+import { NO_FLIPS } from '../../functions/core/flips.ts';
 import type { Baseline } from '../../functions/core/baseline.ts';
 import { createSeriesTable, internSeries } from '../../functions/core/series.ts';
 import type { SeriesState } from '../../functions/core/series-state.ts';
@@ -61,6 +62,10 @@ function example(): Baseline {
     notWhole: new Set(['', 'ttft_seconds']),
     forgot: true,
     series: new Map(sorted.map((state) => [state.series.key, state])),
+    flips: {
+      falls: [{ key: 'requests_total{reason="stop"}', from: 41, scrapesAgo: 2, rose: true }],
+      distrust: 3,
+    },
     suspects: [{ key: 'requests_total{reason="stop"}', tries: 2, untilTickMs: TICK_MS + 240_000 }],
     draining: [{ ...(states[2] as SeriesState), bounds: [1, 2], last: [1, 1, 1, 1], base: [0, 0, 0, 0] }],
   };
@@ -186,7 +191,14 @@ test('the dictionary earns its keep: a NIM’s names cost a few bytes each', () 
       return [one.key, { series: one, kind: 'counter', bounds: [], last: [1], windowStartMs: TICK_MS }];
     }),
   );
-  const bytes = encodeBaseline({ ...example(), series, draining: [], suspects: [], notWhole: new Set() });
+  const bytes = encodeBaseline({
+    ...example(),
+    series,
+    draining: [],
+    flips: NO_FLIPS,
+    suspects: [],
+    notWhole: new Set(),
+  });
   const packed = deflateRawSync(bytes, { level: 9, dictionary: BASELINE_DICTIONARY });
   assert(packed.length < bytes.length / 3, `${packed.length} of ${bytes.length}`);
 });

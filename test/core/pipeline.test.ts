@@ -101,7 +101,9 @@ describe('the story of a run', () => {
       durationMs: 0,
     });
     const { key, job, instance } = A;
-    assert.deepEqual(targets, [{ key, job, instance, up: true, samples: 1, suspects: [], pending: 0 }]);
+    assert.deepEqual(targets, [
+      { key, job, instance, up: true, samples: 1, flipped: false, suspects: [], pending: 0 },
+    ]);
     assert.deepEqual(
       exports.map(({ outcome, points, durationMs }) => [outcome.code, points, durationMs]),
       [['accepted', 6, 0]],
