@@ -114,12 +114,17 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
       // A tick that failed is not repeated: the next one carries everything.
       retryAttempts: 0,
       maxEventAge: MAX_EVENT_AGE,
-      environment: { PARAMETER_PREFIX: parameterPrefix, QUEUE_URL: this.queue.queueUrl },
+      environment: {
+        PARAMETER_PREFIX: parameterPrefix,
+        QUEUE_URL: this.queue.queueUrl,
+        TABLE_NAME: this.table.tableName,
+      },
       statements: [
         // Allowed on a path means all that is below it; the path is named as the function calls it, without a
         // slash.
         allow(['ssm:GetParametersByPath'], parameterArn('targets')),
         allow(['sqs:SendMessage'], this.queue.queueArn),
+        allow(['dynamodb:Query'], `${this.table.tableArn}/index/${OWING_INDEX}`),
       ],
     });
     this.scrapeFunction = createFunction(this, 'Scrape', settings, {
@@ -199,10 +204,22 @@ function createQueues(scope: Construct): readonly [queue: sqs.Queue, deadLetterQ
   return [queue, deadLetterQueue];
 }
 
+/** Which targets still owe increments, oldest first. */
+const OWING_INDEX = 'owing';
+
 function createTable(scope: Construct, removalPolicy: RemovalPolicy): dynamodb.TableV2 {
   return new dynamodb.TableV2(scope, 'Table', {
     partitionKey: { name: 'pk', type: dynamodb.AttributeType.STRING },
     timeToLiveAttribute: 'expiresAt',
+    // Sparse: an item is in it only while something is pending, so in good times it costs nothing.
+    globalSecondaryIndexes: [
+      {
+        indexName: OWING_INDEX,
+        partitionKey: { name: 'owing', type: dynamodb.AttributeType.STRING },
+        sortKey: { name: 'pendingSince', type: dynamodb.AttributeType.STRING },
+        projectionType: dynamodb.ProjectionType.KEYS_ONLY,
+      },
+    ],
     billing: dynamodb.Billing.onDemand(),
     // The key that AWS owns: encrypted at rest without a KMS request, and its price, per read and write.
     encryption: dynamodb.TableEncryptionV2.dynamoOwnedKey(),

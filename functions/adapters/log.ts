@@ -6,6 +6,7 @@ export type LogEvent =
   // dispatch
   | 'dispatch_finished'
   | 'documents_unread'
+  | 'owing_unread'
   | 'document_invalid'
   | 'targets_over_limit'
   | 'messages_unsent'
@@ -17,6 +18,7 @@ export type LogEvent =
   | 'target_failed'
   | 'replica_flip'
   | 'series_suspected'
+  | 'pending_given_up'
   | 'export_failed'
   | 'export_partial'
   | 'commit_failed'

@@ -11,6 +11,12 @@ export type Attributes = Record<string, AttributeValue>;
 /** The partition key's attribute. */
 export const KEY = 'pk';
 
+/** Stands on an item only while something is pending: the partition key of the sparse index. */
+export const OWING = { attribute: 'owing', value: 'target' } as const;
+export const OWING_INDEX = 'owing';
+/** The index's sort key: oldest first. */
+export const PENDING_SINCE = 'pendingSince';
+
 const BASELINE = 'baseline';
 
 /** For people, and each KB of an item costs a write unit: what is beyond says nothing new. */
@@ -62,7 +68,7 @@ const COLUMNS: Columns = {
   },
   lastExportAtMs: isoInstant('lastExportAt'),
   lastOutcome: text('lastOutcome'),
-  pendingSinceMs: isoInstant('pendingSince'),
+  pendingSinceMs: isoInstant(PENDING_SINCE),
   // DynamoDB's TTL counts in seconds; rounded up, so that it never clears an item too early.
   expiresAtMs: {
     attribute: 'expiresAt',
@@ -90,6 +96,7 @@ export function toAttributes(item: TargetItem, packing: Packing): Attributes {
     const column = COLUMNS[field] as Column<unknown>;
     if (item[field] !== undefined) attributes[column.attribute] = column.write(item[field]);
   }
+  if (item.pendingSinceMs !== undefined) attributes[OWING.attribute] = { S: OWING.value };
   if (item.baseline !== undefined) attributes[BASELINE] = { B: packing.pack(item.baseline) };
   return attributes;
 }

@@ -22,7 +22,17 @@ import { awsFailure } from './aws-failure.ts';
 import { signalAt, sleepMs } from './clock.ts';
 import { createPacking } from './packing.ts';
 import type { Packing } from './packing.ts';
-import { fromAttributes, instant, KEY, keyOf, numberOf, toAttributes } from './state-attributes.ts';
+import {
+  fromAttributes,
+  instant,
+  KEY,
+  keyOf,
+  numberOf,
+  toAttributes,
+  OWING,
+  OWING_INDEX,
+  PENDING_SINCE,
+} from './state-attributes.ts';
 import type { Attributes } from './state-attributes.ts';
 
 /** BatchGetItem: at most 100 keys a request (DynamoDB API reference). */
@@ -75,8 +85,21 @@ export function tableDefinition(tableName: string): CreateTableCommandInput {
   return {
     TableName: tableName,
     BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: [{ AttributeName: KEY, AttributeType: 'S' }],
+    AttributeDefinitions: [KEY, OWING.attribute, PENDING_SINCE].map((name) => ({
+      AttributeName: name,
+      AttributeType: 'S',
+    })),
     KeySchema: [{ AttributeName: KEY, KeyType: 'HASH' }],
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: OWING_INDEX,
+        KeySchema: [
+          { AttributeName: OWING.attribute, KeyType: 'HASH' },
+          { AttributeName: PENDING_SINCE, KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'KEYS_ONLY' },
+      },
+    ],
   };
 }
 

@@ -3,6 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { systemClock } from '../adapters/clock.ts';
 import { createExport } from '../adapters/export.ts';
 import { createHttp } from '../adapters/http.ts';
+import { createOwing } from '../adapters/owing-dynamodb.ts';
 import { createScrape } from '../adapters/scrape.ts';
 import { createState, createTableIfAbsent } from '../adapters/state-dynamodb.ts';
 import { NO_CAUTION } from '../core/caution.ts';
@@ -16,12 +17,16 @@ import { startEmbeddedDynamodb } from './world/embedded-dynamodb.ts';
 import { type DecodedPoint, decodeMetricsRequest } from './world/otlp-decoder.ts';
 
 const TABLE = 'nim-to-dynatrace';
+/** For what is read beside a run, from a store in this process. */
+const READ_TIMEOUT_MS = 5_000;
 
 export interface LocalPorts {
   readonly ports: Ports;
   /** Points of the bodies that were answered 2xx since the last call, decoded from the bytes that were sent. */
   readonly takeDelivered: () => readonly DecodedPoint[];
   /** What the committed state of these targets still owes. */
+  /** Keys of targets that still owe: what those that are not scraped any more owe is sent all the same (D4). */
+  readonly owing: () => Promise<readonly string[]>;
   readonly pending: (keys: readonly string[]) => Promise<ReadonlyMap<string, readonly SeriesState[]>>;
   readonly close: () => Promise<void>;
 }
@@ -47,6 +52,7 @@ export async function openLocalPorts(
   const clock = systemClock;
   const http = createHttp({ clock });
   const state = createState({ client, tableName: TABLE, clock, dictionary: BASELINE_DICTIONARY });
+  const owing = createOwing({ client, tableName: TABLE, clock });
   const endpoint = settings.endpoint ?? receiver;
   const post = createExport({
     http,
@@ -73,6 +79,10 @@ export async function openLocalPorts(
       delivered = [];
       return points;
     },
+    owing: async () => {
+      const read = await owing.keys(clock.monotonicMs() + READ_TIMEOUT_MS);
+      return read.code === 'read' ? read.keys : [];
+    },
     pending: (keys) => readPending(state, keys),
     close: async () => {
       await http.close();
@@ -96,7 +106,7 @@ async function readPending(
   state: State,
   keys: readonly string[],
 ): Promise<ReadonlyMap<string, readonly SeriesState[]>> {
-  const items = await state.load(keys, systemClock.monotonicMs() + 5_000);
+  const items = await state.load(keys, systemClock.monotonicMs() + READ_TIMEOUT_MS);
   const pending = new Map<string, readonly SeriesState[]>();
   for (const [key, loaded] of items) {
     if (loaded.code !== 'found' || loaded.item.baseline === undefined) continue;

@@ -11,6 +11,7 @@ import { createMemory } from '../core/points.ts';
 import type { RunReport } from '../core/report.ts';
 import { readAddress } from '../core/settings.ts';
 import { type DropReason, assert } from '../core/outcome.ts';
+import { planShards } from '../core/work.ts';
 import { type Demo, startDemo } from './demo.ts';
 import { openLocalPorts } from './local-ports.ts';
 import { type RunSettings, readRunOptions, runHelp } from './run-options.ts';
@@ -90,6 +91,7 @@ async function tickUntil(
   interrupted: AbortSignal,
 ): Promise<number> {
   const memory = createMemory();
+  const scraped = targets.map((target) => ({ ...target, intervalMs: settings.intervalMs }));
   let delivered = true;
   let balanced = true;
   let tickMs = 0;
@@ -97,11 +99,11 @@ async function tickUntil(
   for (let i = 0; i < settings.count && !interrupted.aborted; i++) {
     tickMs = Math.max(systemClock.wallMs(), tickMs + 1);
     const budgetMs = settings.once ? ONCE_DEADLINE_MS : Math.max(MIN_DEADLINE_MS, settings.intervalMs);
+    const [message] = planShards(scraped, await ports.owing(), tickMs).messages;
+    assert(message !== undefined, 'there is a target to scrape');
     const report = await runShard(
       {
-        tickMs,
-        shard: 0,
-        targets: targets.map((target) => ({ ...target, intervalMs: settings.intervalMs })),
+        ...message,
         maxStalenessMs: MAX_STALENESS_MS,
         writer: randomUUID(),
         deadlineMs: systemClock.monotonicMs() + budgetMs,
@@ -146,6 +148,7 @@ const NOT_SENT: Readonly<Record<Exclude<DropReason, 'filtered'>, string>> = {
   invalid_histogram: 'not whole in itself',
   duplicate: 'twice on the page: the first one counts',
   unsendable: 'a name or labels that Dynatrace does not take',
+  given_up: 'owed by a target that vanished too long ago',
   suspect: 'refused by Dynatrace as malformed, until the next try',
   gauge_not_delivered: 'a reading of a moment is not sent later',
 };

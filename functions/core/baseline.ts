@@ -69,6 +69,13 @@ export function settle(baseline: Baseline, accepted: ReadonlySet<SeriesState>, t
   return { ...baseline, series, draining: baseline.draining.map(settled).filter(owes) };
 }
 
+/** What is owed is given up, after its target vanished for too long: how many series that is, and what remains. */
+export function giveUp(baseline: Baseline): { readonly baseline: Baseline; readonly series: number } {
+  const { series } = owed(baseline);
+  const all = new Set([...baseline.series.values(), ...baseline.draining]);
+  return { baseline: settle(baseline, all, baseline.tickMs), series };
+}
+
 /** Adds what a series owes that cannot go on; the same form of it twice is one. */
 export function drain(draining: SeriesState[], state: SeriesState): void {
   if (!owes(state)) return;

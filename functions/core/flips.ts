@@ -43,7 +43,8 @@ export function judgeValues(
   for (const reading of readings) {
     const key = reading.series.key;
     totals.set(key, total(reading));
-    const state = known.series.get(key);
+    // `_created` tells a restart of its series from another process: no need to guess by values.
+    const state = reading.createdMs === undefined ? known.series.get(key) : undefined;
     if (state !== undefined && state.last.length === reading.values.length && fell(state, reading.values)) {
       fallen.set(key, total({ kind: state.kind, values: state.last }));
     }

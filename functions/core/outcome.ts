@@ -52,6 +52,8 @@ export type DropReason =
   | 'filtered'
   /** More than 50 dimensions, or a name of which nothing valid is left: Dynatrace would refuse it. */
   | 'unsendable'
+  /** Owed by a target that vanished longer ago than `max_staleness` (D4). */
+  | 'given_up'
   /** A gauge that Dynatrace refused as malformed, waiting for its next try (D12). */
   | 'suspect'
   /** A gauge whose body was not accepted: gauges are instantaneous and not replayed. */

@@ -4,7 +4,7 @@
  * anywhere costs time and never an increment. This very file runs in Lambda, on a laptop and in the tests; the
  * outside world is `Ports`.
  */
-import { type Baseline, duePending } from './baseline.ts';
+import { type Baseline, duePending, giveUp } from './baseline.ts';
 import { encodeBaseline } from './baseline-format.ts';
 import { cautionAtStart } from './caution.ts';
 import { MAX_TRACKED_SERIES, observe } from './delta.ts';
@@ -16,7 +16,7 @@ import type { Ports } from './ports.ts';
 import { type RunReport, addDrops, reportRun } from './report.ts';
 import { sendAll } from './sending.ts';
 import { shapeOf } from './targets.ts';
-import { type TargetRun, beginRun, itemOf, settledBaseline } from './target-run.ts';
+import { type TargetRun, beginDrain, beginRun, itemOf, settledBaseline } from './target-run.ts';
 import type { ShardWork } from './work.ts';
 
 /** Scrapes under way at once: 30 targets that hang leave room for the others to pass within seconds. */
@@ -43,12 +43,16 @@ export async function runShard(work: ShardWork, ports: Ports, memory: Memory): P
   const claim = await state.claim(work.shard, work.tickMs, work.writer, until(SCRAPE_SHARE));
   if (claim.code !== 'claimed') return reportRun(work, claim, [], drops, [], clock.monotonicMs() - startedMs);
 
-  const keys = work.targets.map((target) => target.key);
+  const keys = [...work.targets.map((target) => target.key), ...work.drains];
   const items = await state.load(keys, until(SCRAPE_SHARE));
-  const runs = work.targets.map((target) => beginRun(target, items.get(target.key), work.tickMs, memory));
+  const runs = [
+    ...work.targets.map((target) => beginRun(target, items.get(target.key), work.tickMs, memory)),
+    ...work.drains.flatMap((key) => beginDrain(items.get(key), work.tickMs, memory) ?? []),
+  ];
 
   await concurrently(runs, MAX_CONCURRENT_SCRAPES, async (run) => {
-    if (!run.skipped) await scrapeTarget(run, work, ports, memory, until(SCRAPE_SHARE), drops);
+    if (run.vanished) drainTarget(run, work, memory, drops);
+    else if (!run.skipped) await scrapeTarget(run, work, ports, memory, until(SCRAPE_SHARE), drops);
   });
   const unsure = claim.unended === 0 ? claim.uncommitted : [...claim.uncommitted, ...keys];
   await writeUncommitted(runs, unsure, work, ports, until(WRITE_FIRST_SHARE));
@@ -144,6 +148,27 @@ function takeIn(
   } catch (error) {
     return { code: 'bug', message: String(error) } as const;
   }
+}
+
+/** D4: what a vanished target owes is sent for `max_staleness` after its last sight, then given up, never silently. */
+function drainTarget(
+  run: TargetRun,
+  { tickMs, maxStalenessMs }: ShardWork,
+  memory: Memory,
+  drops: Drops,
+): void {
+  const { baseline } = run;
+  if (baseline === undefined) return;
+  if (maxStalenessMs > 0 && tickMs - baseline.tickMs > maxStalenessMs) {
+    const given = giveUp(baseline);
+    run.baseline = given.baseline;
+    addDrops(drops, new Map([['given_up', given.series]]));
+    return;
+  }
+  const points = buildPoints(run.target, duePending(baseline), undefined, [], tickMs, memory);
+  run.sendables = points.sendables;
+  for (const series of points.dropped) run.settled.add(series);
+  addDrops(drops, points.drops);
 }
 
 function pendingOf(baseline: Baseline | undefined) {

@@ -17,6 +17,8 @@ export interface TargetReport {
   readonly job: string;
   readonly instance: string;
   readonly up: boolean;
+  /** Not scraped any more; only what it owed was sent (D4). */
+  readonly vanished: boolean;
   readonly samples: number;
   /** Another process answered than before (D8): the address balances over several. */
   readonly flipped: boolean;
@@ -90,6 +92,7 @@ function isCaughtUp({ item, skipped, commitError }: TargetRun, pending: number |
 function reportTarget({
   target,
   up,
+  vanished,
   samples,
   flipped,
   error,
@@ -102,6 +105,7 @@ function reportTarget({
     job: target.job,
     instance: target.instance,
     up,
+    vanished,
     samples,
     flipped,
     ...(error === undefined ? {} : { error }),

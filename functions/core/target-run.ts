@@ -7,7 +7,7 @@ import type { Memory, Sendable } from './points.ts';
 import type { LoadedItem, TargetItem } from './ports.ts';
 import type { SeriesState } from './series-state.ts';
 import { nextSuspects, suspectsAt } from './suspects.ts';
-import { DEFAULT_PATHS, urlOf } from './targets.ts';
+import { DEFAULT_PATHS, targetOfItem, urlOf } from './targets.ts';
 import type { ShardWork } from './work.ts';
 
 /** An item with something pending outlives its staleness by this: only code gives increments up, never TTL (D4). */
@@ -26,6 +26,8 @@ export interface TargetRun {
   error: string | undefined;
   /** Another process answered than before (D8). */
   flipped: boolean;
+  /** No document names it any more: it is not scraped, only what it owes is sent (D4). */
+  readonly vanished: boolean;
   /** Left alone in this run: its state was not to be had. */
   skipped: boolean;
   /** Its last commit failed and it could not be written since: no delta of it leaves (D2). */
@@ -71,6 +73,17 @@ export function beginRun(
   }
 }
 
+/** A target that vanished: known by its item alone. Undefined where there is nothing to be had or done. */
+export function beginDrain(
+  loaded: LoadedItem | undefined,
+  tickMs: number,
+  memory: Memory,
+): TargetRun | undefined {
+  if (loaded?.code !== 'found') return undefined;
+  const run = beginRun(targetOfItem(loaded.item), loaded, tickMs, memory);
+  return run.skipped ? undefined : { ...run, vanished: true, samples: loaded.item.samples };
+}
+
 function newRun(
   target: Target,
   tickMs: number,
@@ -85,6 +98,7 @@ function newRun(
     samples: 0,
     error,
     flipped: false,
+    vanished: false,
     skipped: error !== undefined,
     held: false,
     baseline,
@@ -121,7 +135,7 @@ export function itemOf(
     key: target.key,
     job: target.job,
     instance: target.instance,
-    url: urlOf(target, target.path === '' ? DEFAULT_PATHS[0] : target.path),
+    url: run.vanished && item !== undefined ? item.url : urlOf(target, target.path || DEFAULT_PATHS[0]),
     up: run.up,
     samples: run.samples,
     version: run.version + 1,

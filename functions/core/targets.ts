@@ -1,6 +1,7 @@
 /** A target: its identity, its defaults, its address on the network. */
 import { hashText } from './hash.ts';
 import type { Attributes, Target } from './model.ts';
+import type { TargetItem } from './ports.ts';
 
 /** Prometheus' defaults: `scrape_interval` 1m, `scrape_timeout` 10s. */
 export const DEFAULT_INTERVAL_MS = 60_000;
@@ -38,6 +39,13 @@ export function createTarget(identity: TargetIdentity, intervalMs: number = DEFA
     bodySizeLimitBytes: DEFAULT_BODY_SIZE_LIMIT_BYTES,
     initialValue: 'auto',
   };
+}
+
+/** A target as far as its state item tells it: enough to send what it owes. */
+export function targetOfItem({ key, job, instance, url }: TargetItem): Target {
+  const { protocol, host } = URL.canParse(url) ? new URL(url) : { protocol: 'http:', host: instance };
+  const scheme = protocol === 'https:' ? 'https' : 'http';
+  return { ...createTarget({ job, instance, scheme, address: host, path: '', params: [] }), key };
 }
 
 /** The URL of a target at `path`. */

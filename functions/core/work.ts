@@ -6,6 +6,8 @@ export interface ShardWork {
   readonly tickMs: number;
   readonly shard: number;
   readonly targets: readonly Target[];
+  /** Keys of targets that no document names any more and that still owe: loaded and sent, not scraped (D4). */
+  readonly drains: readonly string[];
   /** 0: never stale. */
   readonly maxStalenessMs: number;
   /** Unique to this run: tells its own writes from another's. */
@@ -21,11 +23,14 @@ export interface ShardMessage {
   readonly shards: number;
   readonly shard: number;
   readonly targets: readonly Target[];
+  readonly drains: readonly string[];
 }
 
 export const MESSAGE_VERSION = 1;
 /** Targets of one shard: what one run scrapes, sends and commits with time to spare. There is one shard so far. */
 export const MAX_SHARD_TARGETS = 150;
+/** Vanished targets drained at once: beside a full shard, with keys of 2 KB, they fit one queue message. */
+export const MAX_DRAINS = 50;
 /** A message older than this is dropped: the ticks behind it carry everything it would have. */
 export const MAX_MESSAGE_AGE_MS = 120_000;
 
@@ -34,8 +39,12 @@ export interface ShardPlan {
   readonly problems: readonly string[];
 }
 
-/** One message for the one shard. Targets past the bound are named, not scraped; which ones does not change by tick. */
-export function planShards(targets: readonly Target[], tickMs: number): ShardPlan {
+/**
+ * One message for the one shard, none if there is nothing to do. Targets past the bound are named, not scraped; which
+ * ones does not change by tick. `owing` are the keys of all items with something pending, oldest first: those of no
+ * target are drained, a shard full of them at a time.
+ */
+export function planShards(targets: readonly Target[], owing: readonly string[], tickMs: number): ShardPlan {
   const sorted = [...targets].sort((a, b) => (a.key < b.key ? -1 : 1));
   const over = sorted.length - MAX_SHARD_TARGETS;
   const problems =
@@ -45,14 +54,17 @@ export function planShards(targets: readonly Target[], tickMs: number): ShardPla
           `cannot scrape ${over} of ${sorted.length} targets: one deployment scrapes up to ${MAX_SHARD_TARGETS}; ` +
             'remove targets, or deploy a second stack with its own parameter prefix',
         ];
+  const known = new Set(targets.map((target) => target.key));
+  const drains = owing.filter((key) => !known.has(key)).slice(0, MAX_DRAINS);
   const message: ShardMessage = {
     version: MESSAGE_VERSION,
     tickMs,
     shards: 1,
     shard: 0,
     targets: sorted.slice(0, MAX_SHARD_TARGETS),
+    drains,
   };
-  return { messages: [message], problems };
+  return { messages: targets.length + drains.length === 0 ? [] : [message], problems };
 }
 
 /** The same tick, plan and shard is the same message: the queue drops the second within five minutes. */
@@ -70,12 +82,19 @@ export function readMessage(value: unknown): ReadMessage {
   if (typeof message !== 'object' || message === null || message.version !== MESSAGE_VERSION) {
     return malformed(`its version is not ${MESSAGE_VERSION}`);
   }
-  const { tickMs, shards, shard, targets } = message;
+  const { tickMs, shards, shard, targets, drains } = message;
   if (![tickMs, shards, shard].every((field) => Number.isSafeInteger(field) && (field as number) >= 0)) {
     return malformed('tick or shard is no whole number');
   }
   if (!Array.isArray(targets) || targets.length > MAX_SHARD_TARGETS || !targets.every(isTarget)) {
     return malformed('its targets are not as dispatch writes them');
+  }
+  if (
+    !Array.isArray(drains) ||
+    drains.length > MAX_DRAINS ||
+    !drains.every((key) => typeof key === 'string')
+  ) {
+    return malformed('its drains are not as dispatch writes them');
   }
   return { code: 'message', message: message as ShardMessage };
 }

@@ -1,4 +1,5 @@
 /** The timer's function: `{"scheduledTime": "..."}` once per tick. Here is decided who meets whom. */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
@@ -6,6 +7,7 @@ import { systemClock } from '../adapters/clock.ts';
 import { required } from '../adapters/env.ts';
 import { createLog } from '../adapters/log.ts';
 import { logBugs } from '../adapters/log-bugs.ts';
+import { createOwing } from '../adapters/owing-dynamodb.ts';
 import { createParameters } from '../adapters/parameters-ssm.ts';
 import { createQueue } from '../adapters/queue-sqs.ts';
 import { createSelfMetrics } from '../adapters/self-metrics.ts';
@@ -22,6 +24,7 @@ const deps: DispatchDeps = {
     prefix: required('PARAMETER_PREFIX'),
     clock: systemClock,
   }),
+  owing: createOwing({ client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock: systemClock }),
   queue: createQueue({ client: new SQSClient(), queueUrl: required('QUEUE_URL'), clock: systemClock }),
   log,
   metrics: createSelfMetrics({ service: 'dispatch' }),

@@ -42,7 +42,7 @@ export async function workOff(delivery: Delivery, deps: WorkDeps): Promise<void>
   const read = readMessage(parse(delivery.body));
   if (read.code === 'malformed') return log.error('message_invalid', { problem: read.message });
 
-  const { tickMs, shard, targets } = read.message;
+  const { tickMs, shard, targets, drains } = read.message;
   const nowMs = ports.clock.wallMs();
   if (nowMs - tickMs > MAX_MESSAGE_AGE_MS)
     return log.warn('run_skipped', { tickMs, shard, reason: 'too_old' });
@@ -51,7 +51,7 @@ export async function workOff(delivery: Delivery, deps: WorkDeps): Promise<void>
   if (budgetMs <= 0) return log.warn('run_skipped', { tickMs, shard, reason: 'no_time_left' });
 
   const deadlineMs = ports.clock.monotonicMs() + budgetMs;
-  const work = { tickMs, shard, targets, maxStalenessMs, writer: delivery.writer, deadlineMs };
+  const work = { tickMs, shard, targets, drains, maxStalenessMs, writer: delivery.writer, deadlineMs };
   const report = await runShard(work, ports, memory);
   tell(report, log);
   publish(report, metrics, nowMs);
@@ -89,11 +89,15 @@ function tell(report: RunReport, log: Log): void {
       log.warn('export_partial', { points, rejected: outcome.rejectedPoints, problem });
     else log.error('export_failed', { code: outcome.code, points, problem });
   }
+  const givenUp = report.drops.given_up ?? 0;
+  if (givenUp > 0) log.error('pending_given_up', { tickMs, series: givenUp });
+  const scraped = report.targets.filter((target) => !target.vanished);
   log.info('run_finished', {
     tickMs,
     shard,
-    targets: report.targets.length,
-    up: report.targets.filter((target) => target.up).length,
+    targets: scraped.length,
+    up: scraped.filter((target) => target.up).length,
+    drained: report.targets.length - scraped.length,
     pointsSent: report.pointsSent,
     pointsRejected: report.pointsRejected,
     drops: { ...report.drops },
@@ -113,13 +117,18 @@ function publish(report: RunReport, metrics: SelfMetrics, nowMs: number): void {
     { name: 'points.sent', unit: 'Count', value: report.pointsSent },
     { name: 'points.rejected', unit: 'Count', value: report.pointsRejected },
     { name: 'exports.unknown', unit: 'Count', value: unknown },
+    { name: 'pending.given_up', unit: 'Count', value: report.drops.given_up ?? 0 },
     { name: 'pending.age', unit: 'Seconds', value: ageSeconds(report.pendingSinceMs, nowMs) },
     {
       name: 'targets.flipped',
       unit: 'Count',
       value: report.targets.filter((target) => target.flipped).length,
     },
-    { name: 'targets.down', unit: 'Count', value: report.targets.filter((target) => !target.up).length },
+    {
+      name: 'targets.down',
+      unit: 'Count',
+      value: report.targets.filter((target) => !target.up && !target.vanished).length,
+    },
   ]);
 }
 

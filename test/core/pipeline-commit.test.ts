@@ -4,7 +4,6 @@ import { describe, test } from 'node:test';
 import { MAX_CONCURRENT_SCRAPES, SCRAPE_SHARE, WRITE_FIRST_SHARE } from '../../functions/core/pipeline.ts';
 import {
   RUN_BUDGET_MS,
-  T0_MS,
   createWorld,
   gaugesOf,
   instanceOf,
@@ -12,6 +11,7 @@ import {
   printPoint,
   target,
 } from '../fakes/ports.ts';
+import { T0_MS } from '../fakes/virtual-time.ts';
 import { counters } from './story.ts';
 
 const A = target('10.0.0.1:8000');

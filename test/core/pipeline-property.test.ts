@@ -15,15 +15,15 @@ import { increase } from '../../functions/core/series-state.ts';
 import { createSeriesTable } from '../../functions/core/series.ts';
 import {
   type Answer,
-  type Fault,
   type SentBody,
-  T0_MS,
   type World,
   createWorld,
   instanceOf,
   printPoint,
   target,
 } from '../fakes/ports.ts';
+import type { Fault } from '../fakes/store.ts';
+import { T0_MS } from '../fakes/virtual-time.ts';
 
 const TARGETS = [target('10.0.0.1:8000'), target('10.0.0.2:8000')];
 const INTERVAL_S = 60;

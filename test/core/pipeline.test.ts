@@ -6,7 +6,6 @@ import { createSeriesTable } from '../../functions/core/series.ts';
 import { MAX_STORED_ERROR_LENGTH, PENDING_GRACE_MS } from '../../functions/core/target-run.ts';
 import {
   type Page,
-  T0_MS,
   createWorld,
   deltasOf,
   gaugesOf,
@@ -15,6 +14,7 @@ import {
   printPoint,
   target,
 } from '../fakes/ports.ts';
+import { T0_MS } from '../fakes/virtual-time.ts';
 import { counters } from './story.ts';
 
 const A = target('10.0.0.1:8000');
@@ -102,7 +102,7 @@ describe('the story of a run', () => {
     });
     const { key, job, instance } = A;
     assert.deepEqual(targets, [
-      { key, job, instance, up: true, samples: 1, flipped: false, suspects: [], pending: 0 },
+      { key, job, instance, up: true, vanished: false, samples: 1, flipped: false, suspects: [], pending: 0 },
     ]);
     assert.deepEqual(
       exports.map(({ outcome, points, durationMs }) => [outcome.code, points, durationMs]),

@@ -5,6 +5,7 @@ import type { Target } from '../../functions/core/model.ts';
 import { MAX_KEY_LENGTH, readAddress } from '../../functions/core/settings.ts';
 import { createTarget } from '../../functions/core/targets.ts';
 import {
+  MAX_DRAINS,
   MAX_SHARD_TARGETS,
   MESSAGE_VERSION,
   deduplicationId,
@@ -23,7 +24,7 @@ const targets = (n: number) =>
 
 describe('planShards', () => {
   test('150 targets are one message', () => {
-    const { messages, problems } = planShards(targets(MAX_SHARD_TARGETS), TICK_MS);
+    const { messages, problems } = planShards(targets(MAX_SHARD_TARGETS), [], TICK_MS);
     assert.deepEqual(problems, []);
     assert.equal(messages.length, 1);
     assert.equal(messages[0]?.targets.length, MAX_SHARD_TARGETS);
@@ -31,13 +32,13 @@ describe('planShards', () => {
 
   test('the 151st is named as over the limit; which one it is depends on no order', () => {
     const all = targets(MAX_SHARD_TARGETS + 1);
-    const plan = planShards(all, TICK_MS);
+    const plan = planShards(all, [], TICK_MS);
     assert.deepEqual(plan.problems, [
       'cannot scrape 1 of 151 targets: one deployment scrapes up to 150; ' +
         'remove targets, or deploy a second stack with its own parameter prefix',
     ]);
     assert.equal(plan.messages[0]?.targets.length, MAX_SHARD_TARGETS);
-    assert.deepEqual(planShards(all.toReversed(), TICK_MS), plan);
+    assert.deepEqual(planShards(all.toReversed(), [], TICK_MS), plan);
   });
 
   test('a shard full of the longest targets fits one queue message', () => {
@@ -52,17 +53,28 @@ describe('planShards', () => {
       assert.ok(typeof target === 'object');
       return target;
     });
-    const [message] = planShards(longest, TICK_MS).messages;
+    const gone = Array.from({ length: MAX_DRAINS }, (_, i) => `${100 + i}${'x'.repeat(MAX_KEY_LENGTH - 3)}`);
+    const [message] = planShards(longest, gone, TICK_MS).messages;
+    assert.equal(message?.drains.length, MAX_DRAINS);
     assert.ok(Buffer.byteLength(JSON.stringify(message)) < MAX_BATCH_BYTES);
   });
 
-  test('no targets are an empty message', () => {
-    assert.deepEqual(planShards([], TICK_MS).messages[0]?.targets, []);
+  test('no targets and nothing owed: no message', () => {
+    assert.deepEqual(planShards([], [], TICK_MS), { messages: [], problems: [] });
+  });
+
+  test('D4: what no document names any more and still owes is drained, oldest first, up to a bound', () => {
+    const [one] = targets(1);
+    assert.ok(one);
+    const owing = [one.key, ...Array.from({ length: MAX_DRAINS + 1 }, (_, i) => `target/${i}`)];
+    const [message] = planShards([one], owing, TICK_MS).messages;
+    assert.deepEqual(message?.drains, owing.slice(1, 1 + MAX_DRAINS));
+    assert.deepEqual(planShards([], [one.key], TICK_MS).messages[0]?.drains, [one.key]);
   });
 });
 
 test('a deduplication id tells ticks, plans and shards apart, in characters that SQS takes', () => {
-  const [message] = planShards([], TICK_MS).messages;
+  const [message] = planShards([], ['target/gone'], TICK_MS).messages;
   assert.ok(message);
   const ids = [
     message,
@@ -76,7 +88,7 @@ test('a deduplication id tells ticks, plans and shards apart, in characters that
 });
 
 describe('readMessage', () => {
-  const [message] = planShards(targets(2), TICK_MS).messages;
+  const [message] = planShards(targets(2), ['target/gone'], TICK_MS).messages;
   const wire = JSON.parse(JSON.stringify(message)) as Record<string, unknown>;
   const [target] = wire['targets'] as readonly Record<string, unknown>[];
 
@@ -122,6 +134,11 @@ describe('readMessage', () => {
       { ...wire, targets: [{ ...target, timeoutMs: 0 }] },
       { ...wire, targets: [{ ...target, sampleLimit: '9' }] },
       { ...wire, targets: [{ ...target, params: 'a=1' }] },
+    ],
+    'its drains are not as dispatch writes them': [
+      { ...wire, drains: undefined },
+      { ...wire, drains: [1] },
+      { ...wire, drains: Array.from({ length: MAX_DRAINS + 1 }, () => 'target/x') },
     ],
   };
   for (const [cause, values] of Object.entries(malformed)) {

@@ -5,29 +5,16 @@
  */
 import { strict as assert } from 'node:assert';
 import { type DecodedPoint, decodeMetricsRequest } from '../../functions/cli/world/otlp-decoder.ts';
-import { NO_CAUTION } from '../../functions/core/caution.ts';
 import type { Target } from '../../functions/core/model.ts';
-import type { CommitOutcome, ExportOutcome, ScrapeFailureCode } from '../../functions/core/outcome.ts';
+import type { ExportOutcome, ScrapeFailureCode } from '../../functions/core/outcome.ts';
 import { runShard } from '../../functions/core/pipeline.ts';
 import { createMemory } from '../../functions/core/points.ts';
-import type {
-  Clock,
-  Legacy,
-  LoadedItem,
-  Ports,
-  ScrapeResult,
-  State,
-  TargetItem,
-} from '../../functions/core/ports.ts';
+import type { Ports, ScrapeResult, TargetItem } from '../../functions/core/ports.ts';
 import type { RunReport } from '../../functions/core/report.ts';
 import { createTarget } from '../../functions/core/targets.ts';
 import type { ShardWork } from '../../functions/core/work.ts';
-
-/** Second 0 of every world. */
-export const T0_MS = Date.parse('2026-01-01T00:00:00Z');
-
-/** `lost`: it happened, but the answer never came. `hangs`: nothing happened until the deadline. */
-export type Fault = 'failed' | 'lost' | 'hangs';
+import { type ShardItem, type StoreScript, type Write, createStore } from './store.ts';
+import { T0_MS, createVirtualTime } from './virtual-time.ts';
 
 export type Page =
   | string
@@ -57,22 +44,10 @@ export interface SentBody {
   readonly rejected: readonly DecodedPoint[];
 }
 
-export interface Script {
-  claim: (shard: number, tickMs: number) => Fault | undefined;
-  load: (key: string) => 'unread' | 'unreadable' | undefined;
-  fits: (baseline: Uint8Array) => boolean;
-  /** `conflict`: somebody else writes the item first, its content unchanged. */
-  commit: (item: TargetItem) => Fault | 'conflict' | undefined;
-  end: () => Fault | undefined;
+export interface Script extends StoreScript {
   scrape: (target: Target) => Page;
   /** `nth` counts the posts of a run from 0. */
   answer: (points: readonly DecodedPoint[], nth: number) => Answer;
-}
-
-export interface Write {
-  readonly item: TargetItem;
-  readonly applied: boolean;
-  readonly atMs: number;
 }
 
 export interface World {
@@ -87,13 +62,6 @@ export interface World {
   readonly monotonicMs: () => number;
   /** One run of shard 0 at `tickS` seconds after T0. */
   readonly run: (tickS: number, targets: readonly Target[], work?: Partial<ShardWork>) => Promise<RunReport>;
-}
-
-export interface ShardItem {
-  readonly tickMs: number;
-  readonly writer: string;
-  readonly legacy: Legacy;
-  readonly unended: number;
 }
 
 /** What a run may take unless the test says otherwise. */
@@ -115,11 +83,15 @@ export function createWorld(): World {
     scrape: () => ({ fails: 'connect' }),
     answer: () => 'accepted',
   };
-  const items = new Map<string, TargetItem>();
-  const shards = new Map<number, ShardItem>();
   const bodies: SentBody[] = [];
   const writes: Write[] = [];
   const calls: string[] = [];
+  const { state, items, shards } = createStore({
+    script,
+    time,
+    onWrite: (write) => void writes.push(write),
+    onCall: (call) => void calls.push(call),
+  });
   const memory = createMemory();
   let runs = 0;
   let posts = 0;
@@ -127,7 +99,7 @@ export function createWorld(): World {
 
   const ports: Ports = {
     clock: time.clock,
-    state: createStore(script, items, shards, writes, calls, time),
+    state,
     scrape: async (scraped, deadlineMs) => {
       calls.push(`scrape ${scraped.instance}`);
       const page = script.scrape(scraped);
@@ -163,6 +135,7 @@ export function createWorld(): World {
         tickMs,
         shard: 0,
         targets,
+        drains: [],
         maxStalenessMs: 25 * 3_600_000,
         writer,
         deadlineMs,
@@ -185,69 +158,6 @@ export function oneCounter() {
     return { report, deltas: deltasOf(world.bodies.slice(before)), item: world.items.get(only.key) };
   };
   return { ...world, run };
-}
-
-function createStore(
-  script: Script,
-  items: Map<string, TargetItem>,
-  shards: Map<number, ShardItem>,
-  writes: Write[],
-  calls: string[],
-  time: VirtualTime,
-): State {
-  const failed = (what: string) => ({ code: 'failed', message: `cannot ${what}: out of order` }) as const;
-  return {
-    claim: async (shard, tickMs, writer, deadlineMs) => {
-      calls.push('claim');
-      const fault = script.claim(shard, tickMs);
-      if (fault === 'hangs') await time.sleepUntil(deadlineMs);
-      if (fault === 'failed' || fault === 'hangs') return failed('claim');
-      const before = shards.get(shard);
-      if (before !== undefined && before.tickMs >= tickMs)
-        return { code: 'not_newer', tickMs: before.tickMs };
-      const legacy = before?.legacy ?? { uncommitted: [], caution: NO_CAUTION };
-      const unended = before?.unended ?? 0;
-      shards.set(shard, { tickMs, writer, legacy, unended: unended + 1 });
-      return fault === 'lost' ? failed('claim') : { code: 'claimed', unended, ...legacy };
-    },
-    load: (keys) => {
-      calls.push('load');
-      return Promise.resolve(new Map(keys.map((key) => [key, loadedItem(script.load(key), items.get(key))])));
-    },
-    fits: (baseline) => script.fits(baseline),
-    commit: async (item, deadlineMs): Promise<CommitOutcome> => {
-      calls.push(`commit ${item.instance}`);
-      const fault = script.commit(item);
-      if (fault === 'hangs') await time.sleepUntil(deadlineMs);
-      const stored = items.get(item.key);
-      const applies = fault !== 'failed' && fault !== 'hangs' && (stored?.version ?? 0) === item.version - 1;
-      const applied = applies && fault !== 'conflict';
-      writes.push({ item, applied, atMs: time.clock.monotonicMs() });
-      if (applied) items.set(item.key, item);
-      if (applied) return fault === 'lost' ? failed('commit') : { code: 'committed' };
-      if (fault === 'failed' || fault === 'hangs' || fault === 'lost') return failed('commit');
-      if (fault === 'conflict' && stored !== undefined)
-        items.set(item.key, { ...stored, version: item.version, writer: 'another' });
-      // A condition that failed on our own write is success, as in the real store.
-      const ours = stored?.version === item.version && stored.writer === item.writer;
-      return { code: ours ? 'committed' : 'conflict' };
-    },
-    end: async (shard, tickMs, writer, legacy, deadlineMs) => {
-      calls.push('end');
-      const fault = script.end();
-      if (fault === 'hangs') await time.sleepUntil(deadlineMs);
-      if (fault === 'failed' || fault === 'hangs') return failed('end');
-      const claimed = shards.get(shard);
-      if (claimed?.tickMs !== tickMs || claimed.writer !== writer) return { code: 'conflict' };
-      shards.set(shard, { ...claimed, legacy, unended: 0 });
-      return fault === 'lost' ? failed('end') : { code: 'committed' };
-    },
-  };
-}
-
-function loadedItem(fault: 'unread' | 'unreadable' | undefined, item: TargetItem | undefined): LoadedItem {
-  if (fault !== undefined) return { code: fault, message: 'cannot load the state: out of order' };
-  return item === undefined ? { code: 'absent' } : { code: 'found', item };
 }
 
 function scrapeResult(page: Page): ScrapeResult {
@@ -283,37 +193,6 @@ function exportOutcome(answer: Answer): ExportOutcome {
     default:
       return { code: answer, message };
   }
-}
-
-interface VirtualTime {
-  readonly clock: Clock;
-  readonly advanceTo: (wallMs: number) => void;
-  readonly sleepUntil: (monotonicMs: number) => Promise<void>;
-}
-
-/** Time stands still while anyone has something to do, then jumps to the next one who sleeps. */
-function createVirtualTime(): VirtualTime {
-  const startMs = 5_000;
-  const sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
-  let nowMs = startMs;
-  const wakeNext = (): void => {
-    sleepers.sort((a, b) => a.atMs - b.atMs);
-    const next = sleepers.shift();
-    assert(next !== undefined);
-    nowMs = Math.max(nowMs, next.atMs);
-    next.wake();
-    if (sleepers.length > 0) setImmediate(wakeNext);
-  };
-  return {
-    clock: { monotonicMs: () => nowMs, wallMs: () => T0_MS + nowMs - startMs },
-    advanceTo: (wallMs) => {
-      nowMs = Math.max(nowMs, startMs + wallMs - T0_MS);
-    },
-    sleepUntil: (atMs) =>
-      new Promise((wake) => {
-        if (sleepers.push({ atMs, wake }) === 1) setImmediate(wakeNext);
-      }),
-  };
 }
 
 /** `name{labels} value (start,end]`, a histogram as `count sum [buckets]`, a gauge as `name{labels} value @time`. */

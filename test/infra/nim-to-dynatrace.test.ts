@@ -104,7 +104,8 @@ describe('functions', () => {
   });
 
   test('are told where things are, and no secret', () => {
-    assert.deepEqual(Object.keys(byTimeout(30).Environment.Variables), ['PARAMETER_PREFIX', 'QUEUE_URL']);
+    const ofDispatch = Object.keys(byTimeout(30).Environment.Variables).sort();
+    assert.deepEqual(ofDispatch, ['PARAMETER_PREFIX', 'QUEUE_URL', 'TABLE_NAME']);
     const { TABLE_NAME, ...variables } = byTimeout(75).Environment.Variables;
     assert.ok('Ref' in TABLE_NAME);
     assert.deepEqual(variables, { PARAMETER_PREFIX: '/nim-to-dynatrace', MAX_STALENESS_MS: '90000000' });
@@ -227,6 +228,10 @@ function permissionsOf(stack: Template): string[] {
     const text = JSON.stringify(resource);
     const id = /^\{"Fn::GetAtt":\["(\w+)","Arn"\]\}$/.exec(text)?.[1];
     if (id !== undefined) return [id.replace(/^Nim|[0-9A-F]{8}$/g, '')];
+    const index = /^\{"Fn::Join":\["",\[\{"Fn::GetAtt":\["(\w+)","Arn"\]\},"(\/index\/\w+)"\]\]\}$/.exec(
+      text,
+    );
+    if (index !== null) return [`${index[1]?.replace(/^Nim|[0-9A-F]{8}$/g, '')}${index[2]}`];
     const join = /"Ref":"AWS::Region"\},":",\{"Ref":"AWS::AccountId"\},":([^"]+)"\]\]\}$/.exec(text)?.[1];
     assert.ok(join !== undefined, text);
     return [join];
@@ -254,6 +259,7 @@ const PERMISSIONS = [
   'DispatchRole: Allow logs:PutLogEvents on DispatchLogs',
   'DispatchRole: Allow ssm:GetParametersByPath on parameter/nim-to-dynatrace/targets',
   'DispatchRole: Allow sqs:SendMessage on Queue',
+  'DispatchRole: Allow dynamodb:Query on Table/index/owing',
   'ScrapeRole: Allow logs:CreateLogStream on ScrapeLogs',
   'ScrapeRole: Allow logs:PutLogEvents on ScrapeLogs',
   'ScrapeRole: Allow dynamodb:BatchGetItem on Table',

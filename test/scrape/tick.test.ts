@@ -108,7 +108,7 @@ describe('what the queue can do', () => {
     const [worked] = await deployment.workOff();
     assert.deepEqual(eventsOf(worked), ['run_skipped']);
     assert.equal(lineOf(worked, 'run_skipped')['reason'], 'too_old');
-    assert.deepEqual(deployment.dynamodb.operations, []);
+    assert.deepEqual(deployment.dynamodb.operations, ['Query'], 'dispatch alone has asked');
     await deployment.tick();
     assertDelivered(deployment.receiver.points, ...deployment.nims.map((nim) => nim.served()));
   });
@@ -144,7 +144,7 @@ describe('what the queue can do', () => {
     const record = recordOf({ Body: sqs.messages[0]?.body ?? '' });
     const hurried = await scrape.invoke({ Records: [record] }, { remainingMs: 5_000 });
     assert.equal(lineOf(hurried, 'run_skipped')['reason'], 'no_time_left');
-    assert.deepEqual(dynamodb.operations, []);
+    assert.deepEqual(dynamodb.operations, ['Query'], 'dispatch alone has asked');
     await deployment.workOff();
     assertDelivered(receiver.points, ...nims.map((nim) => nim.served()));
   });
@@ -233,7 +233,15 @@ test('self-metrics are EMF of the namespace NimToDynatrace, without a target in 
     [
       'scrape',
       worked[0],
-      ['exports.unknown', 'pending.age', 'points.rejected', 'points.sent', 'targets.down'],
+      [
+        'exports.unknown',
+        'pending.age',
+        'pending.given_up',
+        'points.rejected',
+        'points.sent',
+        'targets.down',
+        'targets.flipped',
+      ],
     ],
   ] as const) {
     assert.equal(invocation?.metrics.length, 1);

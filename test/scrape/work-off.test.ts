@@ -41,7 +41,7 @@ async function workedOff(about: {
   const log: Log = { info: print, warn: print, error: print };
   await workOff(
     {
-      body: JSON.stringify(planShards([], tickMs).messages[0]),
+      body: JSON.stringify(planShards([], ['target/gone'], tickMs).messages[0]),
       writer: `writer-${tickMs}`,
       firstReceivedMs: clock.wallMs() - receivedAgoMs,
       remainingMs,
