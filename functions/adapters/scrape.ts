@@ -4,11 +4,10 @@
 import type { Target } from '../core/model.ts';
 import type { ScrapeFailureCode } from '../core/outcome.ts';
 import type { Clock, Scrape, ScrapeResult } from '../core/ports.ts';
+import { DEFAULT_PATHS } from '../core/targets.ts';
 import type { BodyFlaw, Http, HttpAnswer, HttpFailure } from './http.ts';
 
-/** NIM's own path first, then the one of vLLM, SGLang, Triton and everyone else. */
-const DEFAULT_PATH = '/v1/metrics';
-const FALLBACK_PATH = '/metrics';
+const [DEFAULT_PATH, FALLBACK_PATH] = DEFAULT_PATHS;
 
 /** Old vLLM needs one (`/metrics` to `/metrics/`); a second covers a proxy before it. */
 const MAX_REDIRECTS = 2;

@@ -24,10 +24,8 @@ export type CumulativeKind = 'counter' | 'histogram' | 'summary';
 /** What to do with the first value of a target, as in the Collector's cumulativetodelta (D6). */
 export type InitialValue = 'auto' | 'keep' | 'drop';
 
-/** One scraped process, and the settings of its job that the worker needs. All of it travels in the queue message. */
-export interface Target {
-  /** Identity (D11) and partition key of its state item. */
-  readonly key: string;
+/** What tells one target from another (D11). */
+export interface TargetIdentity {
   readonly job: string;
   readonly instance: string;
   readonly scheme: 'http' | 'https';
@@ -36,6 +34,12 @@ export interface Target {
   /** As configured; empty: `/v1/metrics`, and `/metrics` when that answers 404. */
   readonly path: string;
   readonly params: readonly (readonly [name: string, value: string])[];
+}
+
+/** One scraped process, and the settings of its job that the worker needs. All of it travels in the queue message. */
+export interface Target extends TargetIdentity {
+  /** The identity as text: partition key of its state item. */
+  readonly key: string;
   readonly intervalMs: number;
   readonly timeoutMs: number;
   readonly sampleLimit: number;

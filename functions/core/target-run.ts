@@ -12,8 +12,9 @@ import type { ShardWork } from './work.ts';
 
 /** An item with something pending outlives its staleness by this: only code gives increments up, never TTL (D4). */
 export const PENDING_GRACE_MS = 7 * 24 * 3_600_000;
-/** Characters of an error kept in the item: what a person needs, without filling a write unit. */
-export const MAX_STORED_ERROR_LENGTH = 200;
+
+/** What stands in the item of a target that is no longer scraped. */
+const VANISHED = 'vanished: no document names this target any more';
 
 /** Filled in stage by stage. */
 export interface TargetRun {
@@ -142,7 +143,7 @@ export function itemOf(
     writer: work.writer,
     lastTickMs: baseline?.tickMs,
     lastScrapeAtMs: baseline?.scrapedAtMs,
-    lastError: run.error?.slice(0, MAX_STORED_ERROR_LENGTH),
+    lastError: run.vanished ? VANISHED : run.error,
     lastExportAtMs: exported ? nowMs : item?.lastExportAtMs,
     lastOutcome: run.lastOutcome ?? item?.lastOutcome,
     pendingSinceMs: sinceMs,

@@ -1,6 +1,6 @@
 /** A target: its identity, its defaults, its address on the network. */
 import { hashText } from './hash.ts';
-import type { Attributes, Target } from './model.ts';
+import type { Attributes, Target, TargetIdentity } from './model.ts';
 import type { TargetItem } from './ports.ts';
 
 /** Prometheus' defaults: `scrape_interval` 1m, `scrape_timeout` 10s. */
@@ -11,22 +11,11 @@ export const DEFAULT_SAMPLE_LIMIT = 50_000;
 /** Bytes of one page after gunzip: twice the page of 110 engines. */
 export const DEFAULT_BODY_SIZE_LIMIT_BYTES = 8 * 1024 * 1024;
 
-/** Paths tried in turn where none is configured: NIM since about 1.3, and before. */
+/** Tried in turn where no path is configured: NIM's own, then that of vLLM, SGLang, Triton and everyone else. */
 export const DEFAULT_PATHS = ['/v1/metrics', '/metrics'] as const;
 
 /** Raised when a release reads the same page as other series: unknown series then begin with a baseline (D5). */
 const IDENTITY_VERSION = 1;
-
-/** What tells one target from another (D11). */
-export interface TargetIdentity {
-  readonly job: string;
-  readonly instance: string;
-  readonly scheme: 'http' | 'https';
-  readonly address: string;
-  /** As configured, empty if it is not. */
-  readonly path: string;
-  readonly params: readonly (readonly [name: string, value: string])[];
-}
 
 export function createTarget(identity: TargetIdentity, intervalMs: number = DEFAULT_INTERVAL_MS): Target {
   const { job, instance } = identity;
