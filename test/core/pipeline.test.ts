@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { describe, test } from 'node:test';
 import { decodeBaseline } from '../../functions/core/baseline-format.ts';
 import { createSeriesTable } from '../../functions/core/series.ts';
-import { MAX_STORED_ERROR_LENGTH, PENDING_GRACE_MS } from '../../functions/core/target-run.ts';
+import { PENDING_GRACE_MS } from '../../functions/core/target-run.ts';
 import {
   type Page,
   createWorld,
@@ -262,20 +262,6 @@ describe('failed scrapes', () => {
     assert.equal(item?.lastTickMs, T0_MS);
     script.fits = () => true;
     assert.deepEqual((await run(120, 8)).deltas, ['a_total 3 (0,120]']);
-  });
-
-  test('an error is kept in the item up to its bound', async () => {
-    const world = createWorld();
-    const room = MAX_STORED_ERROR_LENGTH - 'connect: '.length;
-    for (const [tickS, length] of [
-      [0, room],
-      [60, room + 1],
-    ] as const) {
-      world.script.scrape = () => ({ fails: 'connect', message: 'x'.repeat(length) });
-      const report = await world.run(tickS, [A]);
-      assert.equal(report.targets[0]?.error, `connect: ${'x'.repeat(length)}`);
-      assert.equal(world.items.get(A.key)?.lastError, `connect: ${'x'.repeat(room)}`);
-    }
   });
 });
 
