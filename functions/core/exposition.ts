@@ -103,21 +103,16 @@ export function parseExposition(body: Uint8Array, table: SeriesTable, sampleLimi
     const from = skipBlanks(text, at + (table.texts[id] as string).length);
     const to = tokenEnd(text, from);
     const value = readNumber(text, from, to);
-    if (value === undefined || !restIsFine(text, to)) {
-      const name = (table.series[id] as Series).name;
-      refuse(
-        page.refused,
-        text,
-        at,
-        [name, family],
-        value === undefined ? 'no number' : 'text after the value',
-      );
+    const end = lineEnd(text, to);
+    const fault = value === undefined ? 'no number' : faultBehind(text, to, end);
+    if (value === undefined || fault !== undefined) {
+      refuse(page.refused, text, at, [(table.series[id] as Series).name, family], fault ?? 'no number');
     } else {
       page.series.push(table.series[id] as Series);
       page.values.push(value);
       if (page.values.length > sampleLimit) return tooManySamples(sampleLimit);
     }
-    at = lineEnd(text, to);
+    at = end;
   }
   if (page.values.length === 0 && page.refused.count > 0) return notExposition(text, page.refused);
   if (page.format === 'text' && text.length > 0 && !text.endsWith('\n')) page.refused.anywhere = true;
@@ -162,12 +157,11 @@ function seriesAt(
   return id;
 }
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8');
 
-/** A copy: a slice of a page would keep the whole page in memory for as long as the table keeps the slice. */
+/** A copy by way of a new string: a slice of a page would keep the whole page in memory for as long as it is kept. */
 function ownText(slice: string): string {
-  return decoder.decode(encoder.encode(slice));
+  return ` ${slice}`.slice(1);
 }
 
 /** Whether a series text that was recognised ends at `end`: a bare name may be longer, or have labels, on this page. */
@@ -178,7 +172,15 @@ function endsHere(text: string, end: number): boolean {
   return text.charCodeAt(skipBlanks(text, end)) !== BRACE_OPEN;
 }
 
-/** Behind the value: nothing, a timestamp (read past; it never moves a point), an OpenMetrics exemplar. */
+/**
+ * Behind the value: nothing, a timestamp (read past; it never moves a point), an OpenMetrics exemplar; then a line
+ * feed (text format, "Line format"): of a number that was cut what is left is another number.
+ */
+function faultBehind(text: string, from: number, end: number): string | undefined {
+  if (end === text.length) return 'no line end: it may be cut';
+  return restIsFine(text, from) ? undefined : 'text after the value';
+}
+
 function restIsFine(text: string, end: number): boolean {
   let at = skipBlanks(text, end);
   if (isLineEnd(text, at)) return true;
