@@ -136,7 +136,13 @@ function readPage(visit: Visit, url: URL, path: string, answer: HttpAnswer): Scr
   if (status !== 200) return failure('status', url, `it answered status ${status}`, statusRemedy(status));
   if (flaw !== undefined) return bodyFailure(visit, url, flaw);
   const dateMs = Date.parse(headers['date'] ?? '');
-  return Number.isNaN(dateMs) ? { code: 'page', body, path } : { code: 'page', body, path, dateMs };
+  const page = { code: 'page', body, path, complete: isFramed(headers) } as const;
+  return Number.isNaN(dateMs) ? page : { ...page, dateMs };
+}
+
+/** Else the body ends with its connection, and so does half of it (RFC 9112, section 6.3). */
+function isFramed(headers: HttpAnswer['headers']): boolean {
+  return headers['content-length'] !== undefined || /\bchunked\b/i.test(headers['transfer-encoding'] ?? '');
 }
 
 function statusRemedy(status: number): string {

@@ -138,8 +138,12 @@ function judgeProcess(
   { startMs, cumulative }: Families,
 ): { readonly process: ProcessVerdict; readonly flips: Flips } {
   if (known === undefined) return { process: 'new_target', flips: NO_FLIPS };
-  if (startMs !== undefined && known.startMs !== undefined) {
-    return { process: judgeStart(known, known.startMs, startMs), flips: NO_FLIPS };
+  const lastMs = known.startMs ?? known.earlierStartsMs.at(-1);
+  if (startMs !== undefined && lastMs !== undefined) {
+    const process = judgeStart(known, lastMs, startMs);
+    // Where the last page had lost its start time, a restart before it was told by its values.
+    const isSure = process === 'flipped' || (process === 'restarted' && startMs > known.scrapedAtMs);
+    if (known.startMs !== undefined || isSure) return { process, flips: NO_FLIPS };
   }
   const { flipped, flips } = judgeValues(known, cumulative);
   return { process: flipped ? 'flipped' : 'same', flips };
@@ -293,7 +297,8 @@ function notTrusted(page: Families): ReadonlySet<string> {
 }
 
 function earlierStarts(known: Baseline | undefined, startMs: number | undefined): readonly number[] {
-  if (known?.startMs === undefined || startMs === undefined) return known?.earlierStartsMs ?? [];
+  if (known?.startMs === undefined) return known?.earlierStartsMs ?? [];
+  if (startMs === undefined) return [...known.earlierStartsMs, known.startMs].slice(-MAX_EARLIER_STARTS);
   if (Math.abs(startMs - known.startMs) <= START_JITTER_MS) return known.earlierStartsMs;
   const others = known.earlierStartsMs.filter((momentMs) => Math.abs(momentMs - startMs) > START_JITTER_MS);
   return [...others, known.startMs].slice(-MAX_EARLIER_STARTS);

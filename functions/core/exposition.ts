@@ -36,7 +36,7 @@ export interface Refused {
   readonly examples: RefusedLine[];
   /** Metric names whose lines they were. */
   readonly names: Set<string>;
-  /** A line whose family cannot be told, or an end without a line end: no family of this page is whole. */
+  /** A line whose family cannot be told, or a page that may be cut: no family of it is whole. */
   anywhere: boolean;
 }
 
@@ -66,8 +66,17 @@ const MAX_REFUSED_EXAMPLES = 5;
 /** Beyond this many names the page as a whole is not trusted. */
 const MAX_REFUSED_NAMES = 100;
 
-/** Reads a whole page. More than `sampleLimit` samples fail it, as in Prometheus. */
-export function parseExposition(body: Uint8Array, table: SeriesTable, sampleLimit: number): Exposition {
+/**
+ * Reads a page. More than `sampleLimit` samples fail it, as in Prometheus. Where HTTP did not tell the page's end
+ * (`complete` false) it may have been cut: then a last line without a line end is refused, for of a number that was cut
+ * what is left is another number, and no family is whole.
+ */
+export function parseExposition(
+  body: Uint8Array,
+  table: SeriesTable,
+  sampleLimit: number,
+  complete = true,
+): Exposition {
   const mistake = binaryMistake(body);
   if (mistake !== undefined) return { code: 'not_exposition', message: mistake };
   const text = decoder.decode(body);
@@ -104,7 +113,11 @@ export function parseExposition(body: Uint8Array, table: SeriesTable, sampleLimi
     const to = tokenEnd(text, from);
     const value = readNumber(text, from, to);
     const end = lineEnd(text, to);
-    const fault = value === undefined ? 'no number' : faultBehind(text, to, end);
+    const isCut = !complete && end === text.length;
+    let fault: string | undefined;
+    if (value === undefined) fault = 'no number';
+    else if (isCut) fault = 'no line end: it may be cut';
+    else if (!restIsFine(text, to)) fault = 'text after the value';
     if (value === undefined || fault !== undefined) {
       refuse(page.refused, text, at, [(table.series[id] as Series).name, family], fault ?? 'no number');
     } else {
@@ -115,7 +128,7 @@ export function parseExposition(body: Uint8Array, table: SeriesTable, sampleLimi
     at = end;
   }
   if (page.values.length === 0 && page.refused.count > 0) return notExposition(text, page.refused);
-  if (page.format === 'text' && text.length > 0 && !text.endsWith('\n')) page.refused.anywhere = true;
+  if (!complete && page.format === 'text') page.refused.anywhere = true;
   return { code: 'page', page };
 }
 
@@ -172,15 +185,7 @@ function endsHere(text: string, end: number): boolean {
   return text.charCodeAt(skipBlanks(text, end)) !== BRACE_OPEN;
 }
 
-/**
- * Behind the value: nothing, a timestamp (read past; it never moves a point), an OpenMetrics exemplar; then a line
- * feed (text format, "Line format"): of a number that was cut what is left is another number.
- */
-function faultBehind(text: string, from: number, end: number): string | undefined {
-  if (end === text.length) return 'no line end: it may be cut';
-  return restIsFine(text, from) ? undefined : 'text after the value';
-}
-
+/** Behind the value: nothing, a timestamp (read past; it never moves a point), an OpenMetrics exemplar. */
 function restIsFine(text: string, end: number): boolean {
   let at = skipBlanks(text, end);
   if (isLineEnd(text, at)) return true;

@@ -36,7 +36,7 @@ export interface Families {
   readonly startMs?: number;
   /** Families with a line or sample that was not understood; `EVERY_FAMILY` if it cannot be told which. */
   readonly notWhole: ReadonlySet<string>;
-  /** Families that are gauges for want of a TYPE: they may be told to be cumulative on a later page. */
+  /** Families that are gauges for want of a TYPE, or against what is known: they may be cumulative on a later page. */
   readonly untyped: ReadonlySet<string>;
   readonly drops: ReadonlyMap<DropReason, number>;
 }
@@ -289,26 +289,34 @@ function createRoles(page: Page, known: ReadonlyMap<string, CumulativeKind>): (n
   return (name) => {
     let role = roles.get(name);
     if (role === undefined) {
-      role = findRole(restoreColons(name, colons), page, typeOf);
+      role = findRole(restoreColons(name, colons), page, typeOf, known);
       roles.set(name, role);
     }
     return role;
   };
 }
 
-function findRole(name: string, page: Page, typeOf: (family: string) => FamilyType | undefined): Role {
+function findRole(
+  name: string,
+  page: Page,
+  typeOf: (family: string) => FamilyType | undefined,
+  known: ReadonlyMap<string, CumulativeKind>,
+): Role {
   const role = (part: Part, family: string, kind: CumulativeKind = 'counter'): Role => ({
     part,
     family,
     name,
     kind,
-    untyped: part === 'gauge' && (typeOf(family) ?? 'unknown') === 'unknown',
+    untyped: part === 'gauge' && ((typeOf(family) ?? 'unknown') === 'unknown' || known.has(family)),
     metadata: page.metadata.get(family),
   });
   const base = (suffix: string): string | undefined =>
     name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : undefined;
 
   const own = typeOf(name);
+  const total = base('_total');
+  // The page's own name of the family, whether or not the baseline remembers the counter: D5 is told by it.
+  if (total !== undefined && typeOf(total) === 'counter') return role('counter', total);
   if (own === 'counter') return role('counter', name);
   const created = base('_created');
   if (created !== undefined && (isCumulative(typeOf(created)) || typeOf(`${created}_total`) === 'counter')) {
@@ -316,8 +324,6 @@ function findRole(name: string, page: Page, typeOf: (family: string) => FamilyTy
   }
   if (own === 'histogram') return role('bucket', name, 'histogram');
   if (own !== undefined) return role('gauge', name);
-  const total = base('_total');
-  if (total !== undefined && typeOf(total) === 'counter') return role('counter', total);
   for (const [suffix, part] of [
     ['_bucket', 'bucket'],
     ['_count', 'count'],

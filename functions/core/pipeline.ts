@@ -12,7 +12,7 @@ import { parseExposition } from './exposition.ts';
 import { groupFamilies } from './families.ts';
 import type { DropReason } from './outcome.ts';
 import { type Memory, buildPoints, reportGauges, trimMemory } from './points.ts';
-import type { Ports } from './ports.ts';
+import type { Ports, ScrapeResult } from './ports.ts';
 import { type RunReport, addDrops, reportRun } from './report.ts';
 import { sendAll } from './sending.ts';
 import { shapeOf } from './targets.ts';
@@ -31,6 +31,7 @@ export const WRITE_FIRST_SHARE = 0.6;
 export const EXPORT_SHARE = 0.8;
 export const COMMIT_SHARE = 0.95;
 
+type ScrapedPage = Extract<ScrapeResult, { readonly code: 'page' }>;
 type Drops = Map<DropReason, number>;
 
 export async function runShard(work: ShardWork, ports: Ports, memory: Memory): Promise<RunReport> {
@@ -54,13 +55,13 @@ export async function runShard(work: ShardWork, ports: Ports, memory: Memory): P
     if (run.vanished) drainTarget(run, work, memory, drops);
     else if (!run.skipped) await scrapeTarget(run, work, ports, memory, until(SCRAPE_SHARE), drops);
   });
-  const unsure = claim.unended === 0 ? claim.uncommitted : [...claim.uncommitted, ...keys];
+  const unsure = claim.unended === 0 ? claim.uncommitted : [...new Set([...claim.uncommitted, ...keys])];
   await writeUncommitted(runs, unsure, work, ports, until(WRITE_FIRST_SHARE));
   const caution = cautionAtStart(claim.caution, claim.unended);
   const sent = await sendAll(runs, caution, ports, until(EXPORT_SHARE), drops);
   const failed = await commitAll(runs, work, ports, until(COMMIT_SHARE));
 
-  const uncommitted = [...failed, ...leftOver(claim.uncommitted, runs)].slice(0, MAX_UNCOMMITTED);
+  const uncommitted = [...failed, ...leftOver(unsure, runs)].slice(0, MAX_UNCOMMITTED);
   const legacy = { uncommitted, caution: sent.caution };
   await state.end(work.shard, work.tickMs, work.writer, legacy, work.deadlineMs);
   return reportRun(work, { code: 'ended' }, runs, drops, sent.reports, clock.monotonicMs() - startedMs);
@@ -81,7 +82,7 @@ async function scrapeTarget(
 
   const taken =
     result.code === 'page'
-      ? takeIn(run, result.body, result.path, result.dateMs ?? clock.wallMs(), work, state.fits, memory)
+      ? takeIn(run, result, result.dateMs ?? clock.wallMs(), work, state.fits, memory)
       : result;
   const page = taken.code === 'taken' ? taken : undefined;
   if (page !== undefined) {
@@ -115,15 +116,14 @@ async function scrapeTarget(
  */
 function takeIn(
   { target, baseline }: TargetRun,
-  body: Uint8Array,
-  path: string,
+  { body, path, complete }: ScrapedPage,
   scrapedAtMs: number,
   work: ShardWork,
   fits: (baseline: Uint8Array) => boolean,
   { table }: Memory,
 ) {
   try {
-    const parsed = parseExposition(body, table, target.sampleLimit);
+    const parsed = parseExposition(body, table, target.sampleLimit, complete);
     if (parsed.code !== 'page') return parsed;
     const families = groupFamilies(parsed.page, table, kindsOf(baseline));
     const samples = parsed.page.values.length;
@@ -203,9 +203,9 @@ async function writeUncommitted(
 }
 
 /** Uncommitted targets that this run did not come to: they stay so. */
-function leftOver(uncommitted: readonly string[], runs: readonly TargetRun[]): readonly string[] {
+function leftOver(unsure: readonly string[], runs: readonly TargetRun[]): readonly string[] {
   const met = new Set(runs.filter((run) => !run.skipped).map((run) => run.target.key));
-  return uncommitted.filter((key) => !met.has(key));
+  return unsure.filter((key) => !met.has(key));
 }
 
 /** One conditional write per target. Answers with the targets whose write failed: they owe what they owed before. */

@@ -20,6 +20,8 @@ export type ScrapeResult =
       readonly body: Uint8Array;
       /** The path that answered 200: `/v1/metrics` or `/metrics` where none is configured. */
       readonly path: string;
+      /** Whether HTTP told where the page ends, by its length or by chunks; else it may have been cut. */
+      readonly complete: boolean;
       /** The response's `Date`, on the target's own clock. */
       readonly dateMs?: number;
     }

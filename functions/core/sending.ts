@@ -70,7 +70,7 @@ export async function sendAll(
       });
       const accepted = outcome.code === 'accepted' || outcome.code === 'partial';
       if (outcome.code === 'unknown') deltas = 'unknown';
-      else if (accepted && name !== 'canary' && deltas === 'not_sent') deltas = 'answered';
+      else if (accepted && hasDeltas(body) && deltas === 'not_sent') deltas = 'answered';
       open = !endsSending(outcome);
 
       const search = next.search ?? (outcome.code === 'malformed' ? newSearch(searches) : undefined);
@@ -123,6 +123,11 @@ function* stagesOf(runs: readonly TargetRun[], caution: Caution): Iterable<Stage
     name: 'suspects',
     bodies: pack((run, one) => mayLeave(run, one) && run.suspects.get(one.key) === 'due'),
   };
+}
+
+/** Gauges that are answered say nothing of deltas, suspects tried by themselves among them (D2). */
+function hasDeltas({ parts }: Body<TargetRun>): boolean {
+  return parts.some(({ sendables }) => sendables.some(({ state }) => state !== undefined));
 }
 
 function newSearch(searches: Search[]): Search {

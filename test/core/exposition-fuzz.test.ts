@@ -83,7 +83,7 @@ describe('damaged pages', () => {
       lines.map(({ text }) => `${text}\n`),
       harm,
     );
-    const parsed = parseExposition(body, createSeriesTable(), SAMPLE_LIMIT);
+    const parsed = parseExposition(body, createSeriesTable(), SAMPLE_LIMIT, harm.kind !== 'cut');
     const kept = wantedOf(lines.slice(0, before));
     const keptAfter = wantedOf(lines.slice(lines.length - after));
     if (parsed.code !== 'page') {

@@ -70,10 +70,20 @@ describe('sample lines', () => {
 });
 
 describe('the end of the page', () => {
-  test('without a line end: the last line may be cut, and more may be missing', () => {
-    f('a 1\nb 2', 'a 1; b 2; not whole: *');
-    f('a 1\n# HELP b', 'a 1; not whole: *');
-    f('a 1\nb{c="', 'a 1; refused 1: b; not whole: *');
+  test('a line end is not needed where HTTP told the end', () => {
+    f('a 1\nb 2', 'a 1; b 2');
+    f('a 1\n# HELP b', 'a 1');
+  });
+
+  test('where it did not: the last line may be cut, and more may be missing', () => {
+    const cut = (text: string, want: string): void =>
+      assert.equal(printSamples(text, undefined, false), want);
+    cut('a 1\nb 2', 'a 1; refused 1: b; not whole: *');
+    cut('a 1\n# HELP b', 'a 1; not whole: *');
+    cut('a 1\nb{c="', 'a 1; refused 1: b; not whole: *');
+    cut('a 1\nb 2\n', 'a 1; b 2; not whole: *');
+    cut('a 1\n# EOF\n', 'a 1');
+    cut('a 1\n# EOF', 'a 1');
   });
 
   test('an OpenMetrics page says itself that it is whole', () => {
@@ -84,7 +94,7 @@ describe('the end of the page', () => {
     assert.equal(pageOf('a 1\n# EOF\n\n').format, 'openmetrics');
     assert.equal(pageOf('a 1\n## EOF\n').format, 'text');
     assert.equal(pageOf('# EOF\na 1\n').format, 'text');
-    f('a 1\n# EO', 'a 1; not whole: *');
+    assert.equal(printSamples('a 1\n# EO', undefined, false), 'a 1; not whole: *');
   });
 
   test('an empty page is a page', () => {

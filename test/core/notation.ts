@@ -12,17 +12,21 @@ import { type SeriesTable, createSeriesTable } from '../../functions/core/series
 export const SAMPLE_LIMIT = 10_000;
 
 /** The page in `text`; a body that is none fails the test with the parser's own message. */
-export function pageOf(text: string | Uint8Array, table: SeriesTable = createSeriesTable()): Page {
+export function pageOf(
+  text: string | Uint8Array,
+  table: SeriesTable = createSeriesTable(),
+  complete = true,
+): Page {
   const body = typeof text === 'string' ? new TextEncoder().encode(text) : text;
-  const parsed = parseExposition(body, table, SAMPLE_LIMIT);
+  const parsed = parseExposition(body, table, SAMPLE_LIMIT, complete);
   assert.equal(parsed.code, 'page', 'message' in parsed ? parsed.message : '');
   assert(parsed.code === 'page');
   assert.equal(parsed.page.series.length, parsed.page.values.length);
   return parsed.page;
 }
 
-export function printSamples(text: string, table?: SeriesTable): string {
-  const page = pageOf(text, table);
+export function printSamples(text: string, table?: SeriesTable, complete = true): string {
+  const page = pageOf(text, table, complete);
   const samples = page.series.map(({ key }, i) => `${key} ${printNumber(page.values[i] as number)}`);
   const { count, names, anywhere } = page.refused;
   if (count > 0) samples.push(`refused ${count}: ${[...names].join()}`);

@@ -162,8 +162,9 @@ export function oneCounter() {
 
 function scrapeResult(page: Page): ScrapeResult {
   if (typeof page === 'string')
-    return { code: 'page', body: new TextEncoder().encode(page), path: '/v1/metrics' };
-  if ('broken' in page) return { code: 'page', body: page.broken as Uint8Array, path: '/v1/metrics' };
+    return { code: 'page', body: new TextEncoder().encode(page), path: '/v1/metrics', complete: true };
+  if ('broken' in page)
+    return { code: 'page', body: page.broken as Uint8Array, path: '/v1/metrics', complete: true };
   const message = 'cannot scrape: as scripted';
   if ('hangs' in page) return { code: 'timeout', message };
   return { code: page.fails, message: page.message ?? message };

@@ -39,6 +39,8 @@ export interface Store {
   readonly state: State;
   readonly items: Map<string, TargetItem>;
   readonly shards: Map<number, ShardItem>;
+  /** Carries out what is late; every call does as well. */
+  readonly catchUp: () => void;
 }
 
 export interface StoreDeps {
@@ -60,13 +62,16 @@ export function createStore({ script, time, onWrite, onCall, onClaim, onEnd }: S
   const failed = (what: string) => ({ code: 'failed', message: `cannot ${what}: out of order` }) as const;
   const nowMs = time.clock.monotonicMs;
 
-  const begin = (call: string): void => {
-    onCall?.(call);
+  const catchUp = (): void => {
     const due = later.filter(({ atMs }) => atMs <= nowMs());
     for (const one of due) {
       later.splice(later.indexOf(one), 1);
       one.apply();
     }
+  };
+  const begin = (call: string): void => {
+    onCall?.(call);
+    catchUp();
   };
   /** Carries `apply` out as the fault has it; undefined: there is no answer to give. */
   const carryOut = async <T>(
@@ -128,7 +133,7 @@ export function createStore({ script, time, onWrite, onCall, onClaim, onEnd }: S
       return answer ?? failed('end');
     },
   };
-  return { state, items, shards };
+  return { state, items, shards, catchUp };
 }
 
 function write(
