@@ -16,6 +16,7 @@ export type LogEvent =
   | 'claim_failed'
   | 'message_invalid'
   | 'target_failed'
+  | 'lines_refused'
   | 'replica_flip'
   | 'series_suspected'
   | 'pending_given_up'

@@ -9,7 +9,7 @@ import { createState, createTableIfAbsent } from '../adapters/state-dynamodb.ts'
 import { NO_CAUTION } from '../core/caution.ts';
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import { decodeBaseline } from '../core/baseline-format.ts';
-import type { Ports, State } from '../core/ports.ts';
+import type { Ports, State, TargetItem } from '../core/ports.ts';
 import { createSeriesTable } from '../core/series.ts';
 import { type SeriesState, isPending } from '../core/series-state.ts';
 import type { RunSettings } from './run-options.ts';
@@ -24,9 +24,9 @@ export interface LocalPorts {
   readonly ports: Ports;
   /** Points of the bodies that were answered 2xx since the last call, decoded from the bytes that were sent. */
   readonly takeDelivered: () => readonly DecodedPoint[];
-  /** What the committed state of these targets still owes. */
   /** Keys of targets that still owe: what those that are not scraped any more owe is sent all the same (D4). */
   readonly owing: () => Promise<readonly string[]>;
+  /** What the state of these targets still owes. */
   readonly pending: (keys: readonly string[]) => Promise<ReadonlyMap<string, readonly SeriesState[]>>;
   readonly close: () => Promise<void>;
 }
@@ -51,7 +51,8 @@ export async function openLocalPorts(
   }
   const clock = systemClock;
   const http = createHttp({ clock });
-  const state = createState({ client, tableName: TABLE, clock, dictionary: BASELINE_DICTIONARY });
+  const stored = createState({ client, tableName: TABLE, clock, dictionary: BASELINE_DICTIONARY });
+  const state = dryRun ? withoutWriting(stored) : stored;
   const owing = createOwing({ client, tableName: TABLE, clock });
   const endpoint = settings.endpoint ?? receiver;
   const post = createExport({
@@ -66,7 +67,7 @@ export async function openLocalPorts(
     ports: {
       clock,
       scrape: createScrape({ http, clock }),
-      state: dryRun ? readOnly(state) : state,
+      state,
       export: async (body, deadlineMs) => {
         const outcome = dryRun ? ({ code: 'accepted' } as const) : await post(body, deadlineMs);
         if (outcome.code === 'accepted' || outcome.code === 'partial')
@@ -92,12 +93,24 @@ export async function openLocalPorts(
   };
 }
 
-/** A dry run reads what is known and writes nothing. */
-function readOnly(state: State): State {
+/** A dry run reads what is known, and remembers from tick to tick what it would have written. */
+function withoutWriting(state: State): State {
+  const unwritten = new Map<string, TargetItem>();
   return {
     ...state,
+    load: async (keys, deadlineMs) => {
+      const items = new Map(await state.load(keys, deadlineMs));
+      for (const key of keys) {
+        const item = unwritten.get(key);
+        if (item !== undefined) items.set(key, { code: 'found', item });
+      }
+      return items;
+    },
     claim: () => Promise.resolve({ code: 'claimed', unended: 0, uncommitted: [], caution: NO_CAUTION }),
-    commit: () => Promise.resolve({ code: 'committed' }),
+    commit: (item) => {
+      unwritten.set(item.key, item);
+      return Promise.resolve({ code: 'committed' });
+    },
     end: () => Promise.resolve({ code: 'committed' }),
   };
 }

@@ -74,6 +74,8 @@ async function runUntil(settings: RunSettings, interrupted: AbortSignal): Promis
       say(
         `sending to ${settings.dryRun ? 'nobody (dry run)' : (settings.endpoint ?? `${demo.endpoint} (simulated Dynatrace)`)}`,
       );
+      if (settings.endpoint !== undefined && settings.targets.length === 0 && !settings.dryRun)
+        say(`warning: no --target: ${settings.endpoint} is sent the numbers of two simulated NIMs`);
       return await tickUntil(settings, targets, ports, demo, interrupted);
     } finally {
       await ports.close();
@@ -156,7 +158,9 @@ const NOT_SENT: Readonly<Record<Exclude<DropReason, 'filtered'>, string>> = {
 function* troubles(report: RunReport): Iterable<string> {
   if (report.code !== 'ended')
     yield `run ${report.code}${report.message === undefined ? '' : `: ${report.message}`}`;
-  for (const { instance, error, commitError, suspects } of report.targets) {
+  for (const { instance, error, commitError, refusedLines, refusedExample, suspects } of report.targets) {
+    if (refusedLines > 0)
+      yield `${instance}: cannot read ${refusedLines} lines of the page (${refusedExample}); the others were taken`;
     for (const key of suspects)
       yield `${instance}: Dynatrace refuses ${key} as malformed; it is tried again later`;
     if (error !== undefined) yield `${instance}: ${error}`;

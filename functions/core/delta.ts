@@ -227,7 +227,10 @@ function startsWithSeries(
   if (process !== 'same') return process === 'restarted';
   if (other !== undefined) return isRecreated(known, reading);
   if (known.forgot || known.shape !== facts.shape) return false;
-  return !known.notWhole.has(EVERY_FAMILY) && !known.notWhole.has(reading.family);
+  // A counter's family has its suffix or not, as the page's TYPE line had it, or its want.
+  const { name } = reading.series;
+  const families = [EVERY_FAMILY, reading.family, name, name.replace(/_total$/, '')];
+  return !families.some((family) => known.notWhole.has(family));
 }
 
 /** D7, by `_created`, on the target's own clock: later than any seen before, and than the last committed scrape. */

@@ -59,7 +59,7 @@ export type DropReason =
   /** A gauge whose body was not accepted: gauges are instantaneous and not replayed. */
   | 'gauge_not_delivered';
 
-/** What became of one body (DESIGN: `dynatrace.md` section 2). */
+/** What became of one body. */
 export type ExportOutcome =
   /** 2xx: accepted, whatever the answer's body says. */
   | { readonly code: 'accepted' }

@@ -88,6 +88,7 @@ async function scrapeTarget(
   if (page !== undefined) {
     run.up = true;
     run.samples = page.samples;
+    run.refused = page.refused;
     run.flipped = page.flipped;
     run.baseline = page.baseline;
     addDrops(drops, page.families.drops);
@@ -126,6 +127,7 @@ function takeIn(
     const parsed = parseExposition(body, table, target.sampleLimit, complete);
     if (parsed.code !== 'page') return parsed;
     const families = groupFamilies(parsed.page, table, kindsOf(baseline));
+    const { refused } = parsed.page;
     const samples = parsed.page.values.length;
     const facts = {
       tickMs: work.tickMs,
@@ -138,7 +140,7 @@ function takeIn(
     };
     for (const maxSeries of [MAX_TRACKED_SERIES, 0]) {
       const observation = observe(baseline, families, { ...facts, maxSeries });
-      const taken = { code: 'taken', families, samples, ...observation } as const;
+      const taken = { code: 'taken', refused, families, samples, ...observation } as const;
       if (fits(encodeBaseline(observation.baseline))) return taken;
     }
     return {

@@ -24,6 +24,9 @@ export interface TargetReport {
   readonly flipped: boolean;
   readonly error?: string;
   readonly commitError?: string;
+  /** Lines of the page that could not be read, and the first of them; the others were taken. */
+  readonly refusedLines: number;
+  readonly refusedExample?: string;
   /** Series that Dynatrace refuses as malformed, tried again with growing pauses (D12). */
   readonly suspects: readonly string[];
   /** Series with something pending after this run, and the start of the oldest window owed. */
@@ -97,9 +100,11 @@ function reportTarget({
   flipped,
   error,
   commitError,
+  refused,
   baseline,
 }: TargetRun): TargetReport {
   const { series, sinceMs } = baseline === undefined ? { series: 0, sinceMs: undefined } : owed(baseline);
+  const example = refused?.examples[0];
   return {
     key: target.key,
     job: target.job,
@@ -110,6 +115,8 @@ function reportTarget({
     flipped,
     ...(error === undefined ? {} : { error }),
     ...(commitError === undefined ? {} : { commitError }),
+    refusedLines: refused?.count ?? 0,
+    ...(example === undefined ? {} : { refusedExample: `line ${example.line}: ${example.cause}` }),
     suspects: baseline?.suspects.map(({ key }) => key) ?? [],
     pending: series,
     ...(sinceMs === undefined ? {} : { pendingSinceMs: sinceMs }),

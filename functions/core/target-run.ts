@@ -2,6 +2,7 @@
 import { type Baseline, owed, settle } from './baseline.ts';
 import { decodeBaseline, encodeBaseline } from './baseline-format.ts';
 import type { Target } from './model.ts';
+import type { Refused } from './exposition.ts';
 import { assert, unreachable } from './outcome.ts';
 import type { Memory, Sendable } from './points.ts';
 import type { LoadedItem, TargetItem } from './ports.ts';
@@ -25,6 +26,8 @@ export interface TargetRun {
   samples: number;
   /** `<code>: <message>` of what went wrong. */
   error: string | undefined;
+  /** Lines of the page that could not be read. */
+  refused: Refused | undefined;
   /** Another process answered than before (D8). */
   flipped: boolean;
   /** No document names it any more: it is not scraped, only what it owes is sent (D4). */
@@ -98,6 +101,7 @@ function newRun(
     up: false,
     samples: 0,
     error,
+    refused: undefined,
     flipped: false,
     vanished: false,
     skipped: error !== undefined,

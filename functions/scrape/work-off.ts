@@ -70,8 +70,11 @@ function tell(report: RunReport, log: Log): void {
   const { tickMs, shard } = report;
   if (report.code === 'not_newer') return log.warn('run_skipped', { tickMs, shard, reason: 'not_newer' });
   if (report.code === 'failed') return log.error('claim_failed', { tickMs, shard, problem: report.message });
-  for (const { job, instance, flipped, error, commitError, suspects } of report.targets) {
+  for (const target of report.targets) {
+    const { job, instance, flipped, error, commitError, refusedLines, refusedExample, suspects } = target;
     if (flipped) log.error('replica_flip', { tickMs, job, instance, problem: FLIP });
+    if (refusedLines > 0)
+      log.warn('lines_refused', { tickMs, job, instance, count: refusedLines, problem: refusedExample });
     if (suspects.length > 0) {
       const series = suspects.slice(0, MAX_NAMED_SUSPECTS);
       log.error('series_suspected', { tickMs, job, instance, count: suspects.length, series });

@@ -280,14 +280,14 @@ async function judge(
 describe('a write that is cut', { concurrency: 3 }, () => {
   for (const [name, operation] of Object.entries({ commitFirst, commitSecond, claim, end })) {
     test(`${name}: done or not known, and nobody else was there`, async () => {
-      const tally = await judge(operation, 240, WAYS);
+      const tally = await judge(operation, 300, WAYS);
       assert.deepEqual([...tally.keys()].sort(), [operation.done, 'failed'].sort());
     });
   }
 
   for (const [name, operation] of Object.entries(late)) {
     test(`${name}: refused or not known`, async () => {
-      const tally = await judge(operation, 400, SOME_WAYS);
+      const tally = await judge(operation, 480, SOME_WAYS);
       assert.deepEqual([...tally.keys()].sort(), [operation.refused, 'failed'].sort());
     });
   }

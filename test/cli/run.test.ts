@@ -152,6 +152,33 @@ test('a target slower than the interval: ticks come later, none is lost', async 
   assert.deepEqual(moved(totalsReceived(receiver, server.address)), { requests_total: 3 });
 });
 
+test('--dry-run --count 2: the second tick has what was counted since the first; nothing is kept', async (context) => {
+  const directory = await temporaryDirectory(context);
+  let served = 0;
+  await using server = disposable(
+    await startPageServer(() => `# TYPE requests_total counter\nrequests_total ${(served += 5)}\n`),
+  );
+  const args = ['run', '--target', server.address, '--interval', '100ms', '--state', directory];
+  for (let call = 0; call < 2; call++) {
+    const { code, stdout } = await cli(...args, '--count', '2', '--dry-run', '-o', 'json');
+    const lines = stdout.trim().split('\n');
+    const increases = lines.filter((line) => line.includes('"requests_total"'));
+    assert.deepEqual(
+      [code, increases.length, /"value":5\b/.test(String(increases[0]))],
+      [0, 1, true],
+      stdout,
+    );
+  }
+});
+
+test('a line that cannot be read is named, and the rest of the page is taken', async () => {
+  await using server = disposable(await startPageServer(() => 'good_metric 1\nbad_metric{ 2\n'));
+  const { code, stdout, stderr } = await cli('run', '--target', server.address, '--once', '--dry-run');
+  assert.equal(code, 0);
+  assert.match(stderr, /: cannot read 1 lines of the page \(line 2: .+\); the others were taken/);
+  assert.match(stdout, /good_metric/);
+});
+
 test('--dry-run posts nothing and commits nothing: the real run after it gives the same points', async (context) => {
   const directory = await temporaryDirectory(context);
   const counted = youngProcess();

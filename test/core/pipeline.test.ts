@@ -102,7 +102,18 @@ describe('the story of a run', () => {
     });
     const { key, job, instance } = A;
     assert.deepEqual(targets, [
-      { key, job, instance, up: true, vanished: false, samples: 1, flipped: false, suspects: [], pending: 0 },
+      {
+        key,
+        job,
+        instance,
+        up: true,
+        vanished: false,
+        samples: 1,
+        flipped: false,
+        refusedLines: 0,
+        suspects: [],
+        pending: 0,
+      },
     ]);
     assert.deepEqual(
       exports.map(({ outcome, points, durationMs }) => [outcome.code, points, durationMs]),

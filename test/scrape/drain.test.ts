@@ -11,7 +11,7 @@ test('what a vanished target owes is delivered, and it is not scraped for that',
   let away = false;
   const deployment = await startDeployment(context, {
     build,
-    receiver: { answer: () => (away ? { status: 503 } : undefined) },
+    receiver: { answer: () => (away ? { status: 503, headers: { 'retry-after': '600' } } : undefined) },
   });
   const { ssm, nims, receiver, tick } = deployment;
   await tick();

@@ -1,7 +1,7 @@
 /** Whole ticks: schedule -> dispatch -> queue -> scrape -> Dynatrace, counted on both ends. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { startLoopback } from '../../functions/cli/world/loopback.ts';
+import { respond, startLoopback } from '../../functions/cli/world/loopback.ts';
 import { assertDelivered } from '../fakes/delivered.ts';
 import {
   type Build,
@@ -196,6 +196,21 @@ describe('an invocation with four seconds to work', { concurrency: true }, () =>
 });
 
 describe('targets', () => {
+  test('lines that cannot be read are named with the first of them; the others are taken', async (context) => {
+    const page = await startLoopback((_, response) => {
+      respond(response, { status: 200, body: 'good 1\nbad{ 2\nworse{ 3\n' });
+      return Promise.resolve();
+    }, 0);
+    context.after(page.close);
+    const deployment = await start(context, { nims: 0 });
+    deployment.ssm.put('/nim-to-dynatrace/targets/nim', `127.0.0.1:${page.port}`);
+    const { worked } = await deployment.tick();
+    const { count, problem } = lineOf(worked[0], 'lines_refused');
+    assert.equal(count, 2);
+    assert.match(String(problem), /^line 2: /);
+    assert.equal(lineOf(worked[0], 'run_finished')['up'], 1);
+  });
+
   test('one that is down is named; the one beside it is not held up', async (context) => {
     const deployment = await start(context, { nims: 2 });
     const [down, up] = deployment.nims;
