@@ -1,0 +1,73 @@
+/** Shrunk plans that once broke a promise. */
+import type { Event, Plan, Step } from './commands.ts';
+import type { NimKind } from './nim.ts';
+
+const TEXT: NimKind = { format: 'text', startTime: false, aheadS: undefined, framed: true, ageS: 100_000 };
+
+const quiet: Step = { load: 0, events: [] };
+const busy = (load: number, ...events: readonly Event[]): Step => ({ load, events });
+
+export const KEPT: Readonly<Record<string, Plan>> = {
+  'D2: targets of a dead run that its successor could not read stay unsure': {
+    nims: [TEXT, TEXT, TEXT],
+    steps: [
+      quiet,
+      busy(0, { kind: 'load', of: 0, how: 'unread' }, { kind: 'kill', at: 4, after: true }),
+      busy(0, { kind: 'load', of: 1, how: 'unread' }),
+    ],
+  },
+  'D2: a suspected gauge that is taken at last is no answer to deltas': {
+    nims: [TEXT],
+    steps: [
+      busy(0, { kind: 'poison', of: 0, at: 299, ticks: 3 }),
+      quiet,
+      quiet,
+      quiet,
+      busy(0, { kind: 'claim', how: 'late' }),
+      busy(0, { kind: 'end', how: 'failed' }),
+    ],
+  },
+  'D5: a line cut within its number is no value': {
+    nims: [{ ...TEXT, format: 'openmetrics', startTime: true }],
+    steps: [busy(5), busy(7, { kind: 'page', of: 0, how: 'half', at: 69 }), busy(5)],
+  },
+  'D7: a page that lost its start time hides no restart behind it': {
+    nims: [{ ...TEXT, startTime: true }, TEXT],
+    steps: [
+      quiet,
+      busy(0, { kind: 'page', of: 0, how: 'half', at: 0 }),
+      busy(0, { kind: 'restart', of: 0, times: 1, surge: false, bounds: true }),
+    ],
+  },
+  'D8: nor an earlier life that answers again': {
+    nims: [{ ...TEXT, startTime: true }],
+    steps: [
+      quiet,
+      busy(1),
+      busy(0, { kind: 'restart', of: 0, times: 1, surge: false, bounds: false }),
+      busy(0, { kind: 'page', of: 0, how: 'half', at: 0 }),
+      busy(0, { kind: 'flip', of: 0, at: 0 }),
+    ],
+  },
+  'D5: a family is one, whether or not the baseline remembers its counter': {
+    nims: [{ ...TEXT, format: 'openmetrics', startTime: true }],
+    steps: [
+      busy(0, { kind: 'restart', of: 0, times: 1, surge: false, bounds: false }),
+      busy(0, { kind: 'flip', of: 0, at: 0 }),
+      busy(0, { kind: 'page', of: 0, how: 'nan', at: 0 }),
+    ],
+  },
+  'D5: nor whether the page names its type': {
+    nims: [{ ...TEXT, format: 'openmetrics' }],
+    steps: [
+      quiet,
+      busy(0, { kind: 'page', of: 0, how: 'nan', at: 0 }),
+      busy(0, { kind: 'grow', of: 0, at: 1 }, { kind: 'scrape', of: 0, how: 'connect' }),
+      busy(0, { kind: 'page', of: 0, how: 'no_types', at: 0 }),
+    ],
+  },
+  'D5: what is told to be a gauge once is not new as a counter': {
+    nims: [TEXT],
+    steps: [quiet, busy(0, { kind: 'page', of: 0, how: 'gauge', at: 0 }, { kind: 'grow', of: 0, at: 10 })],
+  },
+};

@@ -1,0 +1,258 @@
+/**
+ * The truth ledger: for each part of each series the five columns of D1, kept from what processes counted, what
+ * Dynatrace stored and what the store wrote, never from what the product says of itself but its baselines.
+ */
+import type { DecodedPoint } from '../../functions/cli/world/otlp-decoder.ts';
+import { decodeBaseline } from '../../functions/core/baseline-format.ts';
+import type { TargetItem } from '../../functions/core/ports.ts';
+import { createSeriesTable } from '../../functions/core/series.ts';
+import { increase } from '../../functions/core/series-state.ts';
+import { instanceOf, printPoint } from '../fakes/ports.ts';
+import { T0_MS } from '../fakes/virtual-time.ts';
+import { type ShownPage, isFiltered } from './nim.ts';
+import { type Facts, type Known, type Promised, formOf, promise } from './promise.ts';
+
+/** What the campaign counts: an invariant that was never evaluated proves nothing. */
+export const INVARIANTS = [
+  'D1 conservation',
+  'D1 counted in the report',
+  'D1 no more than was counted',
+  'D2 never negative',
+  'D2 claimed before it is sent',
+  'D2 nothing after a lost answer',
+  'D2 a canary goes first',
+  'D2 deltas wait after lost answers',
+  'D2 written first after a failed commit',
+  'D2 twice only for a cause',
+  'D3 windows touch',
+  'D3 ends at the tick',
+  'one point per series and tick',
+  'D4 all leaves once faults stop',
+  'D6 filtered series never leave',
+  'D10 up tells the truth',
+  'D11 identity',
+  'D12 no poison',
+  'nothing is sent too late',
+  'nothing is thrown',
+] as const;
+export type Invariant = (typeof INVARIANTS)[number];
+
+/** Says whether an invariant holds; the first one that does not ends the world. */
+export type Evaluate = (invariant: Invariant, holds: boolean, what: () => string) => void;
+
+/** Of one target, by part: a form of a series and the number of its value. */
+export interface Account {
+  readonly instance: string;
+  readonly known: Known | undefined;
+  readonly due: Map<string, number>;
+  readonly delivered: Map<string, number>;
+  readonly refused: Map<string, number>;
+  readonly dropped: Map<string, number>;
+  /** Where the next window of a form begins; and of a form that cannot go on. */
+  readonly starts: Map<string, number>;
+  readonly drains: Map<string, number>;
+  /** Forms that drained: what their sum fell by ends with them. */
+  readonly drained: Set<string>;
+  /** By life and part: what of it is due, to be held against what the life counted. */
+  readonly lives: Map<string, number>;
+}
+
+export function newAccount(instance: string): Account {
+  const empty = (): Map<string, number> => new Map();
+  return {
+    instance,
+    known: undefined,
+    due: empty(),
+    delivered: empty(),
+    refused: empty(),
+    dropped: empty(),
+    starts: empty(),
+    drains: empty(),
+    drained: new Set(),
+    lives: empty(),
+  };
+}
+
+export function add(to: Map<string, number>, part: string, amount: number): void {
+  to.set(part, (to.get(part) ?? 0) + amount);
+}
+
+/** What the state should hold as pending. */
+export function pendingOf(account: Account, part: string): number {
+  const { due, delivered, refused, dropped } = account;
+  const of = (column: ReadonlyMap<string, number>): number => column.get(part) ?? 0;
+  return of(due) - of(delivered) - of(refused) - of(dropped);
+}
+
+function isPending(account: Account, form: string): boolean {
+  return [...account.due.keys()].some((part) => formIn(part) === form && pendingOf(account, part) !== 0);
+}
+
+/** Whether there is anything to send. */
+function owes(account: Account, form: string): boolean {
+  return [...account.due.keys()].some((part) => formIn(part) === form && pendingOf(account, part) > 0);
+}
+
+/** A sum that fell, and nothing else of its form is owed: what it owes us ends with what is known of the target. */
+export function forgetFalls(account: Account, isOver: (form: string) => boolean): void {
+  const owing = new Set([...account.due.keys()].filter((part) => pendingOf(account, part) > 0).map(formIn));
+  for (const part of account.due.keys())
+    if (isOver(formIn(part)) && !owing.has(formIn(part)))
+      add(account.dropped, part, pendingOf(account, part));
+}
+
+function formIn(part: string): string {
+  return part.slice(0, part.lastIndexOf('/'));
+}
+
+/** The account once a page is committed. The given one is left as it is. */
+export function takeIn(
+  account: Account,
+  page: ShownPage,
+  facts: Facts,
+  evaluate: Evaluate,
+): { readonly account: Account; readonly promised: Promised } {
+  const promised = promise(account.known, page, facts);
+  const next: Account = {
+    ...account,
+    known: promised.next,
+    due: new Map(account.due),
+    starts: new Map(account.starts),
+    drains: new Map(account.drains),
+    dropped: new Map(account.dropped),
+    lives: new Map(account.lives),
+  };
+  const over = new Set(promised.ended.map(({ form }) => form));
+  forgetFalls(next, (form) => promised.isNew || over.has(form));
+  for (const { form } of promised.ended) {
+    const startMs = account.starts.get(form);
+    if (startMs !== undefined && owes(next, form) && !next.drains.has(form)) next.drains.set(form, startMs);
+    next.starts.delete(form);
+  }
+  for (const { form, life, increase: amounts, window } of promised.meanings) {
+    const { fromMs, unlessPendingMs } = window;
+    if (fromMs !== undefined) next.starts.set(form, fromMs);
+    if (unlessPendingMs !== undefined && !isPending(next, form)) next.starts.set(form, unlessPendingMs);
+    for (const [i, amount] of amounts.entries()) {
+      add(next.due, `${form}/${i}`, amount);
+      add(next.lives, `${life} ${form}/${i}`, amount);
+    }
+  }
+  for (const { key, values, life, bounds, kind } of page.series) {
+    for (const [i, value] of values.entries()) {
+      // A sum may have fallen before it was first seen.
+      if (i === 0 && kind !== 'counter') continue;
+      const part = `${life} ${formOf(kind, key, bounds)}/${i}`;
+      const claimed = next.lives.get(part) ?? 0;
+      evaluate('D1 no more than was counted', claimed <= value, () => `${part}: ${claimed} of ${value}`);
+    }
+  }
+  return { account: next, promised };
+}
+
+/** What of it Dynatrace has, as far as the state will know once it is written. */
+export function settle(account: Account, point: DecodedPoint, refused: boolean, tickMs: number): void {
+  const { form, parts } = partsOf(point);
+  for (const [i, amount] of parts) add(refused ? account.refused : account.delivered, `${form}/${i}`, amount);
+  const current = account.known?.series.get(keyOf(point))?.form;
+  const drained = account.drains.delete(form);
+  account.starts.set(drained ? (current ?? form) : form, tickMs);
+  if (drained) account.drained.add(form);
+}
+
+/** D1 for one target: every part, nothing beside them. `givenUp`: it vanished too long ago, and that was said (D4). */
+export function checkConservation(
+  account: Account,
+  item: TargetItem | undefined,
+  givenUp: boolean,
+  evaluate: Evaluate,
+): void {
+  const held = heldBy(item);
+  for (const part of new Set([...account.due.keys(), ...held.keys()])) {
+    const is = held.get(part) ?? 0;
+    let should = pendingOf(account, part);
+    const [, key = ''] = part.split(' ');
+    const endedFall = is > should && /^[hs].*\/0$/.test(part) && account.drained.has(formIn(part));
+    const isDropped = endedFall || (is === 0 && should !== 0 && givenUp);
+    if (isDropped || (isFiltered(key) && is < should)) {
+      add(account.dropped, part, should - is);
+      should = is;
+    }
+    evaluate(
+      'D1 conservation',
+      is === should,
+      () => `${account.instance} ${part}: ${is} pending in the state, ${should} in truth`,
+    );
+  }
+  account.drained.clear();
+}
+
+/** Keys are few: read once. */
+const table = createSeriesTable();
+
+/** Part -> what the stored baseline holds as pending. */
+export function heldBy(item: TargetItem | undefined): Map<string, number> {
+  const held = new Map<string, number>();
+  if (item?.baseline === undefined) return held;
+  const decoded = decodeBaseline(item.baseline, table);
+  if (decoded.code !== 'baseline') throw new Error(decoded.message);
+  for (const state of [...decoded.baseline.series.values(), ...decoded.baseline.draining]) {
+    if (state.base === undefined && state.carry === undefined) continue;
+    const form = formOf(state.kind, state.series.key, state.bounds);
+    for (const [i, amount] of increase(state).entries()) add(held, `${form}/${i}`, amount);
+  }
+  return held;
+}
+
+/** The form of a delta point, and its parts as the state numbers them. */
+export function partsOf(point: DecodedPoint): {
+  readonly form: string;
+  readonly parts: readonly (readonly [i: number, amount: number])[];
+} {
+  const { histogram, value = NaN } = point;
+  if (histogram !== undefined) {
+    const amounts = [histogram.sum ?? NaN, ...histogram.buckets];
+    return { form: formOf('histogram', keyOf(point), histogram.bounds), parts: [...amounts.entries()] };
+  }
+  const summary = /^size_(sum|count)$/.exec(point.name);
+  if (summary !== null) return { form: 'summary size', parts: [[summary[1] === 'sum' ? 0 : 1, value]] };
+  return { form: formOf('counter', keyOf(point), []), parts: [[0, value]] };
+}
+
+/** The series' key; of a summary's two points it is the same. */
+export function keyOf(point: DecodedPoint): string {
+  const labels = point.attributes
+    .filter(([key]) => key === 'model')
+    .map((pair) => `{model=${JSON.stringify(pair[1])}}`);
+  return `${point.name.replace(/^size_(sum|count)$/, 'size')}${labels.join('')}`;
+}
+
+/** D2, D3, D11 of one point, as it is posted; `account` has taken in this run's page. */
+export function checkPoint(account: Account, point: DecodedPoint, tickMs: number, evaluate: Evaluate): void {
+  const about = (): string => `${instanceOf(point)} ${printPoint(point)} at ${secondsOf(tickMs)}`;
+  const [startMs, endMs] = [Number(point.startNs / 1_000_000n), Number(point.timeNs / 1_000_000n)];
+  evaluate('D3 ends at the tick', endMs === tickMs, about);
+  if (point.type === 'gauge') return;
+  const { form, parts } = partsOf(point);
+  evaluate('D6 filtered series never leave', !isFiltered(point.name), about);
+  const isDelta = point.temporality === 'delta' && (point.type === 'histogram' || point.monotonic);
+  const expectedMs = account.drains.get(form) ?? account.starts.get(form);
+  evaluate('D11 identity', isDelta && expectedMs !== undefined, about);
+  evaluate(
+    'D2 never negative',
+    parts.every(([, amount]) => amount >= 0),
+    about,
+  );
+  const { histogram } = point;
+  const count = histogram?.buckets.reduce((sum, one) => sum + one, 0);
+  evaluate('D11 identity', histogram === undefined || histogram.count === count, about);
+  evaluate(
+    'D3 windows touch',
+    startMs === expectedMs && startMs < endMs,
+    () => `${about()}: it should begin at ${secondsOf(expectedMs ?? NaN)}`,
+  );
+}
+
+export function secondsOf(momentMs: number): number {
+  return (momentMs - T0_MS) / 1000;
+}

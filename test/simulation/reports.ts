@@ -1,0 +1,71 @@
+/** What a run says of itself, held against the truth (D1: refused and dropped are counted where they happen). */
+import type { LogRecord } from '../../functions/adapters/log.ts';
+import type { TargetItem } from '../../functions/core/ports.ts';
+import type { Evaluate } from './ledger.ts';
+import { heldBy, secondsOf } from './ledger.ts';
+import type { Run } from './runs.ts';
+import type { Place } from './places.ts';
+
+interface Line {
+  readonly event: string;
+  readonly fields: LogRecord;
+}
+
+const REASONS = ['initial', 'replica_flip', 'bucket_mismatch'] as const;
+
+export function checkReport(run: Run, lines: readonly Line[], evaluate: Evaluate): void {
+  const finished = lines.find(({ event }) => event === 'run_finished')?.fields;
+  if (finished === undefined) return;
+  const accepted = run.bodies.filter(({ outcome }) => outcome === 'accepted' || outcome === 'partial');
+  const count = (choose: (body: (typeof accepted)[number]) => readonly unknown[]): number =>
+    accepted.reduce((sum, body) => sum + choose(body).length, 0);
+  const drops = finished['drops'] as Readonly<Record<string, number>>;
+  const facts: (readonly [string, unknown, number])[] = [
+    ['pointsSent', finished['pointsSent'], count(({ stored }) => stored)],
+    ['pointsRejected', finished['pointsRejected'], count(({ rejected }) => rejected)],
+  ];
+  for (const reason of REASONS) {
+    const meanings = [...run.previews.values()].flatMap(({ promised }) => promised.meanings);
+    facts.push([reason, drops[reason] ?? 0, meanings.filter(({ drop }) => drop === reason).length]);
+  }
+  for (const [name, is, should] of facts)
+    evaluate(
+      'D1 counted in the report',
+      is === should,
+      () => `${name} is ${String(is)}, ${should} in truth, at ${secondsOf(run.tickMs)}`,
+    );
+}
+
+/** D12: where nothing but a poison was wrong, nothing but the poison is held up; and nothing by a limit (413). */
+export function checkPoison(
+  run: Run,
+  items: ReadonlyMap<string, TargetItem>,
+  places: readonly Place[],
+  lines: readonly Line[],
+  evaluate: Evaluate,
+): void {
+  const { bodies } = run;
+  const met = new Set(bodies.map(({ fault }) => fault));
+  const isPoisoned = met.has('poison') && met.has(undefined) && !met.has('too_large');
+  // A body may be halved until it holds one series, of which a summary is two points.
+  const isLimited =
+    met.has('too_large') &&
+    !met.has('poison') &&
+    bodies.every(({ fault, points }) => fault !== 'too_large' || points.length > 2);
+  const isClear =
+    run.lostBefore === 0 &&
+    run.excuses.size === 0 &&
+    lines.every(({ event }) => ['run_finished', 'export_failed', 'series_suspected'].includes(event)) &&
+    (isPoisoned || isLimited) &&
+    [...met].every((fault) => fault === undefined || fault === 'poison' || fault === 'too_large');
+  if (!isClear) return;
+  for (const item of items.values()) {
+    const place = places.find(({ address }) => address === item.instance) as Place;
+    // Under new bounds a series waits until what the old ones owed has left.
+    if (run.previews.get(item.instance)?.account.drains.size !== 0) continue;
+    for (const [part, amount] of heldBy(item)) {
+      const key = part.replace(/^\w+ /, '').replace(/[ /].*$/, '');
+      evaluate('D12 no poison', amount <= 0 || place.everPoison.has(key), () => `${part} is held up`);
+    }
+  }
+}
