@@ -4,7 +4,7 @@
  */
 import { type Baseline, drain, duePoints } from './baseline.ts';
 import { type CumulativeReading, EVERY_FAMILY, type Families } from './families.ts';
-import { type Flips, NO_FLIPS, fell, judgeValues } from './flips.ts';
+import { type Flips, NO_FLIPS, fell, judgeValues, sameShape } from './flips.ts';
 import type { InitialValue } from './model.ts';
 import type { DropReason } from './outcome.ts';
 import {
@@ -244,11 +244,6 @@ const OUTLIVING = [/^DCGM_/, /^node_/, /^container_/, /energy_consumption/];
 /** D7: families whose counts belong to the machine, not to the process that shows them. */
 function outlivesProcess(name: string): boolean {
   return OUTLIVING.some((pattern) => pattern.test(name));
-}
-
-function sameShape(state: SeriesState, reading: CumulativeReading): boolean {
-  if (state.kind !== reading.kind || state.bounds.length !== reading.bounds.length) return false;
-  return state.bounds.every((bound, i) => bound === reading.bounds[i]);
 }
 
 function samplesOf(reading: CumulativeReading): number {

@@ -45,7 +45,7 @@ export function judgeValues(
     totals.set(key, total(reading));
     // `_created` tells a restart of its series from another process: no need to guess by values.
     const state = reading.createdMs === undefined ? known.series.get(key) : undefined;
-    if (state !== undefined && state.last.length === reading.values.length && fell(state, reading.values)) {
+    if (state !== undefined && sameShape(state, reading) && fell(state, reading.values)) {
       fallen.set(key, total({ kind: state.kind, values: state.last }));
     }
   }
@@ -63,6 +63,12 @@ export function judgeValues(
   const fresh = [...fallen].map(([key, from]) => ({ key, from: whole(from), scrapesAgo: 0, rose: false }));
   const falls = [...fresh, ...before.filter(({ key }) => !fallen.has(key))].slice(0, MAX_FALLS);
   return { flipped, flips: { falls, distrust } };
+}
+
+/** Values of another kind or with other bounds cannot be held against each other. */
+export function sameShape(state: SeriesState, reading: CumulativeReading): boolean {
+  if (state.kind !== reading.kind || state.bounds.length !== reading.bounds.length) return false;
+  return state.bounds.every((bound, i) => bound === reading.bounds[i]);
 }
 
 /** D7, by value: a histogram's restart is decided by its buckets, hence its count, never by its sum. */

@@ -68,6 +68,13 @@ describe('no flip', () => {
     assert.deepEqual(values(1000, 10, 20, 5, 8), ['initial', '10', '10', '5', '3']);
   });
 
+  test('a histogram that changes its bounds to and fro, as many as before', () => {
+    const story = startStory();
+    story.run(0, histogram('h', [1], [100, 110], 50));
+    story.run(60, histogram('h', [2], [5, 115], 55));
+    assert.deepEqual(story.run(120, histogram('h', [1], [101, 116], 60)), ['drop bucket_mismatch 1']);
+  });
+
   test('pages with a start time are judged by that', () => {
     const story = startStory();
     const page = (value: number, startS: number): string => counters({ a_total: value }, startS);
