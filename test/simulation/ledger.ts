@@ -173,8 +173,10 @@ export function checkConservation(
     let should = pendingOf(account, part);
     const [, key = ''] = part.split(' ');
     const endedFall = is > should && /^[hs].*\/0$/.test(part) && account.drained.has(formIn(part));
-    const isDropped = endedFall || (is === 0 && should !== 0 && givenUp);
-    if (isDropped || (isFiltered(key) && is < should)) {
+    const isGivenUp = is === 0 && should !== 0 && givenUp;
+    // What old bounds owed is given up with its window: should they come back, they begin anew.
+    if (isGivenUp) account.drains.delete(formIn(part));
+    if (endedFall || isGivenUp || (isFiltered(key) && is < should)) {
       add(account.dropped, part, should - is);
       should = is;
     }
