@@ -1,6 +1,6 @@
 /** What can be wrong between the scrape function and Dynatrace: one readable line, and no increment lost. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import type { SimulatedNim } from '../../functions/cli/world/simulated-nim.ts';
 import { assertDelivered } from '../fakes/delivered.ts';
 import {
@@ -16,10 +16,7 @@ import {
 } from '../fakes/deployment.ts';
 import { eventsOf, lineOf } from '../fakes/lambda.ts';
 
-const closing: (() => Promise<void>)[] = [];
-after(() => Promise.all(closing.map((close) => close())));
-let build: Build;
-before(async () => (build = await buildBundles((close) => closing.push(close))));
+const build: Build = await buildBundles(after);
 
 type Stored = Readonly<Record<string, string>>;
 

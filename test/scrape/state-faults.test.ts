@@ -1,6 +1,6 @@
 /** What DynamoDB can do to a run: nothing is lost, and what goes out twice goes out twice only. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { assertDelivered, growth, sum } from '../fakes/delivered.ts';
 import {
   type Build,
@@ -12,10 +12,7 @@ import {
 } from '../fakes/deployment.ts';
 import { eventsOf, lineOf } from '../fakes/lambda.ts';
 
-const closing: (() => Promise<void>)[] = [];
-after(() => Promise.all(closing.map((close) => close())));
-let build: Build;
-before(async () => (build = await buildBundles((close) => closing.push(close))));
+const build: Build = await buildBundles(after);
 
 /** Not retried by the client. */
 const DENIED = { kind: 'refuse', error: 'AccessDeniedException' } as const;

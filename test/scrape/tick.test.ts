@@ -1,6 +1,6 @@
 /** Whole ticks: schedule -> dispatch -> queue -> scrape -> Dynatrace, counted on both ends. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { respond, startLoopback } from '../../functions/cli/world/loopback.ts';
 import { assertDelivered } from '../fakes/delivered.ts';
 import {
@@ -16,10 +16,7 @@ import {
 } from '../fakes/deployment.ts';
 import { eventsOf, lineOf } from '../fakes/lambda.ts';
 
-const closing: (() => Promise<void>)[] = [];
-after(() => Promise.all(closing.map((close) => close())));
-let build: Build;
-before(async () => (build = await buildBundles((close) => closing.push(close))));
+const build: Build = await buildBundles(after);
 
 const start = (context: Parameters<typeof startDeployment>[0], options: Partial<DeploymentOptions> = {}) =>
   startDeployment(context, { build, ...options });
