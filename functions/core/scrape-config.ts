@@ -1,0 +1,108 @@
+/**
+ * A `scrape_config` once it is read and checked: what Prometheus' keys say, in milliseconds and bytes, every default
+ * filled in. Types only; core/documents makes it, discovery and relabelling turn it into targets.
+ */
+import type { InitialValue } from './model.ts';
+
+/** All of Prometheus' actions (model/relabel). */
+export type RelabelAction =
+  | 'replace'
+  | 'keep'
+  | 'drop'
+  | 'keepequal'
+  | 'dropequal'
+  | 'hashmod'
+  | 'labelmap'
+  | 'labeldrop'
+  | 'labelkeep'
+  | 'lowercase'
+  | 'uppercase';
+
+/** One rule of `relabel_configs` or `metric_relabel_configs`, as written; core/relabel compiles it. */
+export interface RelabelConfig {
+  readonly action: RelabelAction;
+  readonly sourceLabels: readonly string[];
+  readonly separator: string;
+  /** RE2 syntax, not yet anchored. */
+  readonly regex: string;
+  /** 0 but for `hashmod`. */
+  readonly modulus: number;
+  readonly targetLabel: string;
+  readonly replacement: string;
+}
+
+/** One entry of `static_configs`, or what a discovery found. */
+export interface TargetGroup {
+  readonly targets: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface DnsSdConfig {
+  readonly names: readonly string[];
+  readonly type: 'SRV' | 'A' | 'AAAA' | 'MX' | 'NS';
+  /** Of `A`, `AAAA`, `MX` and `NS` records; `SRV` brings its own. */
+  readonly port: number;
+  readonly refreshIntervalMs: number;
+}
+
+/**
+ * Where a secret is: `ssm:/nim-to-dynatrace/secrets/nim-token`, or a Secrets Manager ARN, with `#field` behind it for
+ * one field of a JSON secret. The secret itself is never in a document, a message or a log.
+ */
+export type SecretReference = string;
+
+export interface TlsConfig {
+  /** PEM, trusted instead of the system's authorities, as in Prometheus. */
+  readonly ca?: string | { readonly secret: SecretReference };
+  /** PEM of a client certificate; with `key`. */
+  readonly cert?: string | { readonly secret: SecretReference };
+  readonly key?: { readonly secret: SecretReference };
+  readonly serverName?: string;
+  readonly insecureSkipVerify: boolean;
+  readonly minVersion?: 'TLS10' | 'TLS11' | 'TLS12' | 'TLS13';
+  readonly maxVersion?: 'TLS10' | 'TLS11' | 'TLS12' | 'TLS13';
+}
+
+/** One entry of `http_headers`. */
+export interface HttpHeader {
+  readonly name: string;
+  readonly values: readonly string[];
+  readonly secrets: readonly SecretReference[];
+}
+
+/** How the pages of a job are fetched and read: what the worker needs, the same for all of its targets. */
+export interface ScrapeSettings {
+  readonly honorLabels: boolean;
+  readonly honorTimestamps: boolean;
+  readonly metricRelabelConfigs: readonly RelabelConfig[];
+  readonly sampleLimit: number;
+  readonly bodySizeLimitBytes: number;
+  /** 0: no limit. */
+  readonly labelLimit: number;
+  readonly labelNameLengthLimit: number;
+  readonly labelValueLengthLimit: number;
+  readonly followRedirects: boolean;
+  readonly enableCompression: boolean;
+  /** `Authorization: <type> <credentials>`. */
+  readonly authorization?: { readonly type: string; readonly credentials: SecretReference };
+  readonly basicAuth?: { readonly username: string; readonly password: SecretReference };
+  readonly tlsConfig?: TlsConfig;
+  readonly httpHeaders: readonly HttpHeader[];
+  readonly initialValue: InitialValue;
+}
+
+export interface ScrapeConfig {
+  readonly jobName: string;
+  readonly scrapeIntervalMs: number;
+  readonly scrapeTimeoutMs: number;
+  readonly scheme: 'http' | 'https';
+  /** Empty where it is not configured: `/v1/metrics`, and `/metrics` when that answers 404. */
+  readonly metricsPath: string;
+  readonly params: Readonly<Record<string, readonly string[]>>;
+  readonly staticConfigs: readonly TargetGroup[];
+  readonly dnsSdConfigs: readonly DnsSdConfig[];
+  readonly relabelConfigs: readonly RelabelConfig[];
+  /** 0: no limit. */
+  readonly targetLimit: number;
+  readonly settings: ScrapeSettings;
+}
