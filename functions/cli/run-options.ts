@@ -1,6 +1,7 @@
 /** The options of `run`: one table, which the reader, `--help` and the README's table all come from. */
 import { parseArgs } from 'node:util';
 import type { Target } from '../core/model.ts';
+import { parseDuration } from '../core/duration.ts';
 import { metricsUrl } from '../core/endpoint.ts';
 import { MAX_SHARD_TARGETS } from '../core/work.ts';
 import { readAddress } from '../core/settings.ts';
@@ -141,17 +142,9 @@ function readEndpoint(endpoint: string | undefined, problems: string[]): string 
   return endpoint;
 }
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-
-/** Prometheus durations: `5s`, `1m30s`. */
 function readInterval(text: string, problems: string[]): number {
-  const parts = [...text.matchAll(/(\d+)(ms|s|m|h)/g)];
-  const intervalMs = parts.reduce(
-    (sum, [, amount, unit = '']) => sum + Number(amount) * (UNITS[unit] ?? NaN),
-    0,
-  );
-  const whole = parts.length > 0 && parts.map(([part]) => part).join('') === text;
-  if (!whole || intervalMs < MIN_INTERVAL_MS || intervalMs > MAX_INTERVAL_MS) {
+  const intervalMs = parseDuration(text) ?? NaN;
+  if (!(intervalMs >= MIN_INTERVAL_MS && intervalMs <= MAX_INTERVAL_MS)) {
     problems.push(`cannot use --interval ${text}: it is no duration from 100ms to 1h; write 5s, 1m or 1m30s`);
   }
   return intervalMs;

@@ -1,4 +1,5 @@
 /** Target documents -> targets. One bad document or address never stops the others. */
+import { isHostAndPort } from './address.ts';
 import type { Target } from './model.ts';
 import { createTarget } from './targets.ts';
 
@@ -102,12 +103,4 @@ export function readAddress(text: string, job: string): Target | string {
     return `cannot read the address ${JSON.stringify(text.slice(0, 80))}: it is too long; shorten its path and query`;
   }
   return target;
-}
-
-/** Host names, IPv4, IPv6 in brackets; a port from 1 to 65535. */
-function isHostAndPort(address: string): boolean {
-  const match = /^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?$/.exec(address);
-  if (match === null) return false;
-  const port = match[1] === undefined ? 80 : Number(match[1]);
-  return port >= 1 && port <= 65_535;
 }
