@@ -22,6 +22,11 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['UnrecognizedClientException', CREDENTIALS],
 ]);
 
+/** Whether the service answered that the role may not do this. */
+export function isAccessDenied(error: unknown): boolean {
+  return error instanceof Error && /^AccessDenied(Exception)?$/.test(error.name);
+}
+
 /**
  * `cannot <what>: <cause>; <remedy>`. Only the first line of the cause is kept: the answer to a wrong
  * signature goes on to quote the request's headers, the session token among them. A program error is thrown

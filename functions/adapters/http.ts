@@ -1,13 +1,14 @@
 /**
  * HTTP/1.1 as the adapters need it: one request, one true deadline, one bound, and an answer that is a value.
  */
-import { BlockList } from 'node:net';
-import { getCACertificates } from 'node:tls';
+import type { LookupFunction } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { Agent, buildConnector } from 'undici';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../core/ports.ts';
+import { type Addresses, createAddresses, forbidden, isForbidden } from './addresses.ts';
+import { type TlsOptions, fingerprintOf, systemAuthorities, tlsConnectOptions } from './tls.ts';
 
 /** The `User-Agent` of every request. */
 export const USER_AGENT = 'nim-to-dynatrace';
@@ -21,6 +22,12 @@ const KEEP_ALIVE_MS = 4_000;
 /** A shard's targets, several times over: one handshake is shorter for each session that is remembered. */
 const MAX_TLS_SESSIONS = 1_000;
 
+/**
+ * Agents for requests with TLS options, one for each distinct set of them: what the jobs of a deployment need, several
+ * times over. One more closes the one used longest ago, once its requests have ended.
+ */
+export const MAX_TLS_AGENTS = 64;
+
 /** The longest delay a Node timer takes; a longer one would fire at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 
@@ -31,8 +38,11 @@ const MAX_TLS_TEXT = 200;
 export interface HttpRequest {
   readonly method: 'GET' | 'POST';
   readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Several values are several headers. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: Uint8Array;
+  /** Of `https:`; absent: the system's authorities, and no client certificate. */
+  readonly tls?: TlsOptions;
   /** Monotonic milliseconds; covers connecting, headers, body and the wait for a free connection. */
   readonly deadlineMs: number;
   /** A body of this many bytes after gunzip is cut there; at least 1. */
@@ -68,6 +78,8 @@ export interface HttpFailure {
   readonly sent: boolean;
   /** A clause without secrets. */
   readonly cause: string;
+  /** Nothing came back from an address that only a private network has. */
+  readonly isUnreachedPrivate?: true;
 }
 
 export type HttpResult = HttpAnswer | HttpFailure;
@@ -79,39 +91,88 @@ export interface Http {
   readonly close: () => Promise<void>;
 }
 
+interface HttpDeps {
+  readonly clock: Clock;
+  /** PEM, trusted beside the authorities that Node trusts. */
+  readonly ca?: string;
+  readonly connectTimeoutMs?: number;
+  /** Default: the system's. */
+  readonly lookup?: LookupFunction;
+}
+
 /**
- * One agent, meant to live as long as the process. Certificates are always verified; `ca` (PEM) is trusted
- * beside the authorities that Node trusts.
+ * Meant to live as long as the process. Certificates are verified unless a request's TLS options say otherwise, and
+ * no connection leads to a link-local address.
  *
  * A sandbox that was frozen wakes with connections whose other end is long gone. A GET is harmless to repeat.
  * A POST that is reset cannot be told from one that was accepted, so no POST ever meets an old connection:
  * each has a connection of its own, and what that costs is one handshake, with TLS sessions resumed.
  */
-export function createHttp(deps: { clock: Clock; ca?: string; connectTimeoutMs?: number }): Http {
-  const agent = new Agent({
-    allowH2: false,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    // The deadline rules; the package's own timeouts see idle time only, and coarsely.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: connector({
-      allowH2: false,
-      timeout: deps.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-      maxCachedSessions: MAX_TLS_SESSIONS,
-      rejectUnauthorized: true,
-      blockList: linkLocal(),
-      ...(deps.ca === undefined ? {} : { ca: [...getCACertificates('default'), deps.ca] }),
-    }),
-  });
-  const once = (request: HttpRequest) =>
-    exchange(agent, request, request.deadlineMs - deps.clock.monotonicMs());
+export function createHttp(deps: HttpDeps): Http {
+  const addresses = createAddresses(deps.lookup);
+  const agents = createAgents(deps, addresses);
+  const once = async (request: HttpRequest) => {
+    const agent = agents.of(request);
+    if (typeof agent === 'string')
+      return { code: 'tls', sent: false, cause: `TLS failed: ${agent}` } as const;
+    const result = await exchange(agent, request, request.deadlineMs - deps.clock.monotonicMs());
+    if (result.code === 'answer' || result.sent || !UNREACHED.has(result.cause)) return result;
+    const host = request.url.hostname.replace(/^\[|\]$/g, '');
+    return addresses.isPrivate(host) ? { ...result, isUnreachedPrivate: true as const } : result;
+  };
   return {
     request: async (request) => {
       const first = await once(request);
       const result = request.method === 'GET' && first.code === 'reset' ? await once(request) : first;
       return result.code === 'answer' ? unpack(result, request.maxBytes) : result;
     },
-    close: () => agent.destroy(),
+    close: agents.close,
+  };
+}
+
+/** One agent for all requests without TLS options of their own, and one for each set of options. */
+function createAgents(deps: HttpDeps, addresses: Addresses) {
+  const open = (tls: Partial<Exclude<ReturnType<typeof tlsConnectOptions>, string>> & { ca?: string[] }) =>
+    new Agent({
+      allowH2: false,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      // The deadline rules; the package's own timeouts see idle time only, and coarsely.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: connector({
+        allowH2: false,
+        timeout: deps.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+        maxCachedSessions: MAX_TLS_SESSIONS,
+        rejectUnauthorized: true,
+        lookup: addresses.lookup,
+        ...tls,
+      }),
+    });
+  const plain = open(systemAuthorities(deps.ca));
+  const byOptions = new Map<string, Agent>();
+  return {
+    /** Or what is wrong with the options. */
+    of: ({ url, tls }: HttpRequest): Agent | string => {
+      if (tls === undefined || url.protocol !== 'https:') return plain;
+      const key = fingerprintOf(tls);
+      let agent = byOptions.get(key);
+      if (agent === undefined) {
+        const options = tlsConnectOptions(tls, deps.ca);
+        if (typeof options === 'string') return options;
+        agent = open(options);
+        const [oldest] = byOptions;
+        if (byOptions.size >= MAX_TLS_AGENTS && oldest !== undefined) {
+          byOptions.delete(oldest[0]);
+          void oldest[1].close();
+        }
+      }
+      byOptions.delete(key);
+      byOptions.set(key, agent);
+      return agent;
+    },
+    close: async () => {
+      await Promise.all([plain, ...byOptions.values()].map((agent) => agent.destroy()));
+    },
   };
 }
 
@@ -121,14 +182,23 @@ export function createHttp(deps: { clock: Clock; ca?: string; connectTimeoutMs?:
  */
 function connector(options: buildConnector.BuildOptions): buildConnector.connector {
   const connect = buildConnector(options);
-  return (target, callback) =>
+  return (target, callback) => {
+    // An address is not looked up.
+    if (isForbidden(target.hostname)) return callback(forbidden(), null);
     connect(target, (...result) => {
+      const remote = result[1]?.remoteAddress ?? '';
+      // What the look-up let pass is what was connected to; should that ever be otherwise, no request is written.
+      if (isForbidden(remote)) {
+        result[1]?.destroy();
+        return callback(forbidden(), null);
+      }
       // Before the package listens, so that it is called first.
       result[1]?.on('error', (error: NodeJS.ErrnoException) => {
         if (error.code === 'ECONNRESET') error.code = 'ECONNABORTED';
       });
       callback(...result);
     });
+  };
 }
 
 /**
@@ -160,7 +230,7 @@ function exchange(agent: Agent, request: HttpRequest, timeoutMs: number): Promis
     const late = (): HttpFailure => ({
       code: 'timeout',
       sent: controller !== undefined,
-      cause: controller === undefined ? 'no connection in time' : 'no answer in time',
+      cause: controller === undefined ? NO_CONNECTION : 'no answer in time',
     });
     agent.dispatch(options(request), {
       onRequestStart: (started) => {
@@ -195,7 +265,7 @@ function options(request: HttpRequest): Dispatcher.DispatchOptions {
     origin: request.url.origin,
     path: request.url.pathname + request.url.search,
     method: request.method,
-    headers: { 'user-agent': USER_AGENT, ...request.headers },
+    headers: { 'user-agent': USER_AGENT, ...(request.headers as Record<string, string | string[]>) },
     body: request.body ?? null,
     // `Connection: close`: see createHttp.
     reset: request.method === 'POST',
@@ -254,18 +324,6 @@ function limitFlaw(maxBytes: number): BodyFlaw {
   return { code: 'limit', cause: `the body reached ${maxBytes} bytes` };
 }
 
-/**
- * The instance metadata and task credentials of AWS live here; no target may lead to them, whatever its name
- * says.
- */
-function linkLocal(): BlockList {
-  const list = new BlockList();
-  list.addSubnet('169.254.0.0', 16, 'ipv4');
-  list.addSubnet('fe80::', 10, 'ipv6');
-  list.addAddress('fd00:ec2::254', 'ipv6');
-  return list;
-}
-
 /** Causes by code. An error's own text is not printed: it may quote what was sent. */
 const CAUSES: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection was refused',
@@ -281,7 +339,18 @@ const CAUSES: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'the host did not take the connection in time',
   UND_ERR_HEADERS_OVERFLOW: 'the headers of the answer are too long',
   ERR_IP_BLOCKED: 'the address is link-local, which is never scraped',
+  UND_ERR_INVALID_ARG: 'a header cannot be written',
 };
+
+const NO_CONNECTION = 'no connection in time';
+
+/** What it looks like from where the address's network cannot be reached. */
+const UNREACHED: ReadonlySet<string> = new Set([
+  NO_CONNECTION,
+  ...['EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT'].map(
+    (code) => CAUSES[code] ?? '',
+  ),
+]);
 
 const TLS_CODE =
   /^(?:ERR_TLS_|ERR_SSL_|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_|EPROTO)/;

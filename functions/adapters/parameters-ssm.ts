@@ -2,6 +2,7 @@
 import { GetParameterCommand, GetParametersByPathCommand, ParameterNotFound } from '@aws-sdk/client-ssm';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { Clock } from '../core/ports.ts';
+import { tokenNameOf } from '../core/secrets.ts';
 import { awsFailure } from './aws-failure.ts';
 import { signalAt } from './clock.ts';
 
@@ -71,7 +72,7 @@ interface ParametersDeps {
 
 export function createParameters(deps: ParametersDeps): Parameters {
   const endpoint = createReader(deps, `${deps.prefix}/endpoint`, ENDPOINT_MAX_AGE_MS);
-  const tokenName = deps.tokenName ?? `${deps.prefix}/secrets/dt-api-token`;
+  const tokenName = deps.tokenName ?? tokenNameOf(deps.prefix);
   const token = createReader(deps, tokenName, TOKEN_MAX_AGE_MS);
   return {
     targetDocuments: (deadlineMs) => readTargetDocuments(deps, deadlineMs),

@@ -5,55 +5,96 @@ import type { Target } from '../core/model.ts';
 import type { ScrapeFailureCode } from '../core/outcome.ts';
 import type { Clock, Scrape, ScrapeResult } from '../core/ports.ts';
 import { DEFAULT_PATHS } from '../core/targets.ts';
+import type { SecretReference } from '../core/scrape-config.ts';
+import type { Secrets } from '../core/secrets.ts';
 import type { BodyFlaw, Http, HttpAnswer, HttpFailure } from './http.ts';
+import { type ScrapeRequest, scrapeRequest, secretsOf } from './scrape-request.ts';
 
 const [DEFAULT_PATH, FALLBACK_PATH] = DEFAULT_PATHS;
 
-/** Old vLLM needs one (`/metrics` to `/metrics/`); a second covers a proxy before it. */
-const MAX_REDIRECTS = 2;
+/** As Go's http client, which is Prometheus': the tenth redirect is the end. */
+export const MAX_REDIRECTS = 10;
 
 /** Targets whose fallback is remembered: far beyond one shard. Forgetting one costs it one more request. */
 export const MAX_REMEMBERED = 10_000;
 
-/**
- * The Python client walks the list in order and ignores q; asked for anything newer it may answer OpenMetrics
- * with colons replaced. Plain text keeps the names.
- */
-const ACCEPT = 'text/plain;version=0.0.4,*/*;q=0.1';
+/** Secrets read anew for the next scrape because a target refused them: those of a full shard. */
+const MAX_DOUBTED = 1_000;
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
-type Failure = Extract<ScrapeResult, { readonly message: string }>;
+type Page = Extract<ScrapeResult, { readonly code: 'page' }>;
 
-/** A scrape under way: all its requests share one deadline and one byte limit. */
+interface Failure {
+  readonly code: ScrapeFailureCode;
+  readonly message: string;
+  /** 401 or 403: perhaps a secret was changed. */
+  readonly isUnauthorized?: boolean;
+}
+
+/** A scrape under way: all its requests share one deadline, one byte limit and the same credentials. */
 interface Visit {
   readonly target: Target;
   readonly timeoutMs: number;
   readonly deadlineMs: number;
+  readonly request: ScrapeRequest;
+  readonly inVpc: boolean | undefined;
 }
 
-export function createScrape({ http, clock }: { readonly http: Http; readonly clock: Clock }): Scrape {
+interface ScrapeDeps {
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly secrets: Secrets;
+  /** False: private addresses cannot be reached from here. Undefined where that says nothing, as on a laptop. */
+  readonly inVpc?: boolean | undefined;
+}
+
+export function createScrape({ http, clock, secrets, inVpc }: ScrapeDeps): Scrape {
   const onFallback = new Set<string>();
+  const doubted = new Set<SecretReference>();
   return async (target, deadlineMs) => {
     const startMs = clock.monotonicMs();
     const timeoutMs = Math.max(0, Math.min(target.timeoutMs, deadlineMs - startMs));
-    const visit: Visit = { target, timeoutMs, deadlineMs: startMs + timeoutMs };
-    if (target.path !== '') return fetchPage(http, visit, target.path);
-
-    const remembered = onFallback.has(target.key);
-    const paths = remembered ? [FALLBACK_PATH, DEFAULT_PATH] : [DEFAULT_PATH, FALLBACK_PATH];
-    let result: ScrapeResult | NotFound = { code: 'not_found' };
-    for (const path of paths) {
-      result = await visitPath(http, visit, path);
-      if (result.code !== 'not_found') break;
+    const endMs = startMs + timeoutMs;
+    const request = await scrapeRequest(target, timeoutMs, (reference) =>
+      secrets(reference, endMs, doubted.delete(reference)),
+    );
+    if (request.code !== 'request') {
+      return {
+        code: request.code,
+        message: `cannot scrape ${nameOf(pageUrl(target, target.path))}: ${request.message}`,
+      };
     }
-    if (result.code === 'not_found') {
-      const cause = `${DEFAULT_PATH} and ${FALLBACK_PATH} both answered status 404`;
-      return failure('status', pageUrl(target, ''), cause, 'check the port, or set metrics_path');
+    const visit: Visit = { target, timeoutMs, deadlineMs: endMs, request, inVpc };
+    const result = await visitPaths(http, visit, onFallback);
+    if (result.code === 'tls' || (result.code === 'status' && result.isUnauthorized === true)) {
+      for (const reference of secretsOf(target)) if (doubted.size < MAX_DOUBTED) doubted.add(reference);
     }
-    if (result.code === 'page') remember(onFallback, target.key, result.path === FALLBACK_PATH);
-    return result;
+    return result.code === 'page' ? result : { code: result.code, message: result.message };
   };
+}
+
+/** The configured path, or NIM's own and the fallback. */
+async function visitPaths(http: Http, visit: Visit, onFallback: Set<string>): Promise<Page | Failure> {
+  const { target } = visit;
+  if (target.path !== '') {
+    const result = await visitPath(http, visit, target.path);
+    if (result.code !== 'not_found') return result;
+    return failure('status', pageUrl(target, target.path), 'it answered status 404', 'check metrics_path');
+  }
+  const remembered = onFallback.has(target.key);
+  const paths = remembered ? [FALLBACK_PATH, DEFAULT_PATH] : [DEFAULT_PATH, FALLBACK_PATH];
+  let result: Page | Failure | NotFound = { code: 'not_found' };
+  for (const path of paths) {
+    result = await visitPath(http, visit, path);
+    if (result.code !== 'not_found') break;
+  }
+  if (result.code === 'not_found') {
+    const cause = `${DEFAULT_PATH} and ${FALLBACK_PATH} both answered status 404`;
+    return failure('status', pageUrl(target, ''), cause, 'check the port, or set metrics_path');
+  }
+  if (result.code === 'page') remember(onFallback, target.key, result.path === FALLBACK_PATH);
+  return result;
 }
 
 function remember(onFallback: Set<string>, key: string, isFallback: boolean): void {
@@ -64,76 +105,71 @@ function remember(onFallback: Set<string>, key: string, isFallback: boolean): vo
   onFallback.add(key);
 }
 
-async function fetchPage(http: Http, visit: Visit, path: string): Promise<ScrapeResult> {
-  const result = await visitPath(http, visit, path);
-  if (result.code !== 'not_found') return result;
-  return failure('status', pageUrl(visit.target, path), 'it answered status 404', 'check metrics_path');
-}
-
 /** 404 is no failure yet: there may be another path. */
 interface NotFound {
   readonly code: 'not_found';
 }
 
 /**
- * GETs one path and follows redirects as long as they stay on the same scheme, host and port: a target can
- * neither send the scrape elsewhere nor see what was meant for another host.
+ * GETs one path and follows redirects, also to another host, as Prometheus does. What was meant for the target alone
+ * stays there: once a redirect has led to another scheme, host or port, no later request of this scrape carries
+ * credentials, so that no stranger can send them back with a path of its choice.
  */
-async function visitPath(http: Http, visit: Visit, path: string): Promise<ScrapeResult | NotFound> {
-  let url = pageUrl(visit.target, path);
-  if (url === null) {
-    return failure(
-      'connect',
-      url,
-      'its address is not host:port',
-      `check the target ${visit.target.instance}`,
-    );
+async function visitPath(http: Http, visit: Visit, path: string): Promise<Page | Failure | NotFound> {
+  const first = pageUrl(visit.target, path);
+  if (first === null) {
+    const remedy = `check the target ${visit.target.instance}`;
+    return failure('connect', first, 'its address is not host:port', remedy);
   }
-  for (let redirects = 0; ; redirects++) {
-    const result = await get(http, visit, url);
+  let url = first;
+  let parts = visit.request.own;
+  for (let redirects = 1; ; redirects++) {
+    const { deadlineMs, target } = visit;
+    const maxBytes = target.bodySizeLimitBytes;
+    const result = await http.request({ method: 'GET', url, ...parts, deadlineMs, maxBytes });
     if (result.code !== 'answer') return connectionFailure(visit, url, result);
     const location = REDIRECTS.includes(result.status) ? result.headers['location'] : undefined;
     if (location === undefined) return readPage(visit, url, path, result);
     const next = URL.parse(location, url.href);
-    if (next?.origin !== url.origin) {
-      const where = next === null ? 'an address that cannot be read' : next.origin;
+    if (!target.followRedirects) return redirected(url, next);
+    if (next === null || !/^https?:$/.test(next.protocol)) {
+      const where =
+        next === null ? 'an address that cannot be read' : `${next.protocol} instead of http: or https:`;
       return failure(
         'redirect',
         url,
         `it redirects to ${where}`,
-        'name that address as the target if it is meant',
+        'name the address of its page as the target',
       );
     }
     if (redirects === MAX_REDIRECTS) {
-      return failure(
-        'redirect',
-        url,
-        `more than ${MAX_REDIRECTS} redirects`,
-        'set metrics_path to the final path',
-      );
+      const remedy = 'set metrics_path to the final path';
+      return failure('redirect', url, `stopped after ${MAX_REDIRECTS} redirects`, remedy);
     }
+    if (next.origin !== first.origin) parts = visit.request.foreign;
     url = next;
   }
 }
 
-function get(http: Http, visit: Visit, url: URL): Promise<HttpAnswer | HttpFailure> {
-  return http.request({
-    method: 'GET',
+/** With `follow_redirects: false` a redirect is the answer. */
+function redirected(url: URL, next: URL | null): Failure {
+  const where = next === null ? 'an address that cannot be read' : nameOf(next);
+  return failure(
+    'status',
     url,
-    headers: {
-      accept: ACCEPT,
-      'accept-encoding': 'gzip',
-      'x-prometheus-scrape-timeout-seconds': String(visit.timeoutMs / 1_000),
-    },
-    deadlineMs: visit.deadlineMs,
-    maxBytes: visit.target.bodySizeLimitBytes,
-  });
+    `it redirects to ${where}, and follow_redirects is false`,
+    'name that address as the target if it is meant',
+  );
 }
 
-function readPage(visit: Visit, url: URL, path: string, answer: HttpAnswer): ScrapeResult | NotFound {
+function readPage(visit: Visit, url: URL, path: string, answer: HttpAnswer): Page | Failure | NotFound {
   const { status, flaw, body, headers } = answer;
   if (status === 404) return { code: 'not_found' };
-  if (status !== 200) return failure('status', url, `it answered status ${status}`, statusRemedy(status));
+  if (status !== 200) {
+    const isUnauthorized = status === 401 || status === 403;
+    const failed = failure('status', url, `it answered status ${status}`, statusRemedy(visit, url, status));
+    return { ...failed, isUnauthorized };
+  }
   if (flaw !== undefined) return bodyFailure(visit, url, flaw);
   const dateMs = Date.parse(headers['date'] ?? '');
   const page = { code: 'page', body, path, complete: isFramed(headers) } as const;
@@ -145,9 +181,12 @@ function isFramed(headers: HttpAnswer['headers']): boolean {
   return headers['content-length'] !== undefined || /\bchunked\b/i.test(headers['transfer-encoding'] ?? '');
 }
 
-function statusRemedy(status: number): string {
-  if (status === 401 || status === 403)
-    return 'something before it asks for credentials; check authorization';
+function statusRemedy({ target }: Visit, url: URL, status: number): string {
+  if (status === 401 || status === 403) {
+    return url.origin !== pageUrl(target, '')?.origin && secretsOf(target).length > 0
+      ? 'credentials are not sent to where a redirect leads; name that address as the target, with its authorization'
+      : 'something before it asks for credentials; check authorization';
+  }
   if (status === 503) return 'the model may still be loading; see /v1/health/ready';
   if (status >= 500) return "see the server's own log";
   if (status >= 300 && status < 400)
@@ -172,6 +211,10 @@ function bodyFailure(visit: Visit, url: URL, flaw: BodyFlaw): Failure {
 }
 
 function connectionFailure(visit: Visit, url: URL, result: HttpFailure): Failure {
+  if (visit.inVpc === false && result.isUnreachedPrivate === true) {
+    const cause = `its address is private and the function is in no VPC (${result.cause})`;
+    return failure('private_target_without_vpc', url, cause, IN_VPC);
+  }
   switch (result.code) {
     case 'connect':
       return failure('connect', url, result.cause, 'check address, port, routes and security groups');
@@ -191,10 +234,16 @@ function connectionFailure(visit: Visit, url: URL, result: HttpFailure): Failure
   }
 }
 
-/** Without the query: a parameter may be a secret. */
+const IN_VPC =
+  'deploy into its VPC: cdk deploy -c vpcId=vpc-... -c subnetIds=subnet-...,subnet-... -c securityGroupIds=sg-...';
+
 function failure(code: ScrapeFailureCode, url: URL | null, cause: string, remedy: string): Failure {
-  const where = url === null ? 'the target' : url.origin + (url.pathname === '/' ? '' : url.pathname);
-  return { code, message: `cannot scrape ${where}: ${cause}; ${remedy}` };
+  return { code, message: `cannot scrape ${nameOf(url)}: ${cause}; ${remedy}` };
+}
+
+/** Without user and query: a parameter may be a secret. */
+function nameOf(url: URL | null): string {
+  return url === null ? 'the target' : url.origin + (url.pathname === '/' ? '' : url.pathname);
 }
 
 function pageUrl(target: Target, path: string): URL | null {

@@ -5,6 +5,7 @@ import { createExport } from '../adapters/export.ts';
 import { createHttp } from '../adapters/http.ts';
 import { createOwing } from '../adapters/owing-dynamodb.ts';
 import { createScrape } from '../adapters/scrape.ts';
+import { createEnvSecrets } from '../adapters/secrets-env.ts';
 import { createState, createTableIfAbsent } from '../adapters/state-dynamodb.ts';
 import { NO_CAUTION } from '../core/caution.ts';
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
@@ -66,7 +67,7 @@ export async function openLocalPorts(
   return {
     ports: {
       clock,
-      scrape: createScrape({ http, clock }),
+      scrape: createScrape({ http, clock, secrets: createEnvSecrets(process.env) }),
       state,
       export: async (body, deadlineMs) => {
         const outcome = dryRun ? ({ code: 'accepted' } as const) : await post(body, deadlineMs);

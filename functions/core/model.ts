@@ -1,4 +1,7 @@
 /** The nouns of the field, as readonly types. Imports nothing but other nouns. */
+import type { ScrapeSettings } from './scrape-config.ts';
+
+export type { InitialValue } from './scrape-config.ts';
 
 /** Label names and values in turn, sorted by name; an empty value is no label (Prometheus data model). */
 export type Labels = readonly string[];
@@ -21,9 +24,6 @@ export type FamilyType =
 /** Kinds of cumulative series. A histogram or summary is one unit: it restarts and is sent as a whole. */
 export type CumulativeKind = 'counter' | 'histogram' | 'summary';
 
-/** What to do with the first value of a target, as in the Collector's cumulativetodelta (D6). */
-export type InitialValue = 'auto' | 'keep' | 'drop';
-
 /** What tells one target from another (D11). */
 export interface TargetIdentity {
   readonly job: string;
@@ -37,14 +37,13 @@ export interface TargetIdentity {
 }
 
 /** One scraped process, and the settings of its job that the worker needs. All of it travels in the queue message. */
-export interface Target extends TargetIdentity {
+export interface Target extends TargetIdentity, ScrapeSettings {
   /** The identity as text: partition key of its state item. */
   readonly key: string;
+  /** The target's own labels but job and instance. */
+  readonly labels: Labels;
   readonly intervalMs: number;
   readonly timeoutMs: number;
-  readonly sampleLimit: number;
-  readonly bodySizeLimitBytes: number;
-  readonly initialValue: InitialValue;
 }
 
 /** Attributes of a resource or a data point: strings only, as Dynatrace stores dimensions. */

@@ -9,11 +9,17 @@ export type ScrapeFailureCode =
   | 'connect'
   /** No complete answer within the scrape timeout or the run's own time. */
   | 'timeout'
+  /** A private address did not answer, and the function is in no VPC: it cannot. */
+  | 'private_target_without_vpc'
   /** Certificate or handshake. */
   | 'tls'
+  /** A secret that the target's options refer to is not there yet. */
+  | 'waiting_for_secret'
+  /** A secret that could not be read, may not be read, or is none that the request can carry. */
+  | 'secret'
   /** Any status but 200. */
   | 'status'
-  /** A redirect to another host, or too many of them. */
+  /** A redirect that may not or cannot be followed, or too many of them. */
   | 'redirect'
   /** The body, after gunzip, reached the byte limit. */
   | 'body_size_limit'

@@ -2,7 +2,9 @@
  * A `scrape_config` once it is read and checked: what Prometheus' keys say, in milliseconds and bytes, every default
  * filled in. Types only; core/documents makes it, discovery and relabelling turn it into targets.
  */
-import type { InitialValue } from './model.ts';
+
+/** What to do with the first value of a target, as in the Collector's cumulativetodelta (D6). */
+export type InitialValue = 'auto' | 'keep' | 'drop';
 
 /** All of Prometheus' actions (model/relabel). */
 export type RelabelAction =

@@ -2,6 +2,7 @@
 import { hashText } from './hash.ts';
 import type { Attributes, Target, TargetIdentity } from './model.ts';
 import type { TargetItem } from './ports.ts';
+import type { ScrapeSettings } from './scrape-config.ts';
 
 /** Prometheus' defaults: `scrape_interval` 1m, `scrape_timeout` 10s. */
 export const DEFAULT_INTERVAL_MS = 60_000;
@@ -10,6 +11,22 @@ export const DEFAULT_TIMEOUT_MS = 10_000;
 export const DEFAULT_SAMPLE_LIMIT = 50_000;
 /** Bytes of one page after gunzip: twice the page of 110 engines. */
 export const DEFAULT_BODY_SIZE_LIMIT_BYTES = 8 * 1024 * 1024;
+
+/** Prometheus' defaults where a limit need not be one; 0 there means none. */
+export const DEFAULT_SCRAPE_SETTINGS: ScrapeSettings = {
+  honorLabels: false,
+  honorTimestamps: true,
+  metricRelabelConfigs: [],
+  sampleLimit: DEFAULT_SAMPLE_LIMIT,
+  bodySizeLimitBytes: DEFAULT_BODY_SIZE_LIMIT_BYTES,
+  labelLimit: 0,
+  labelNameLengthLimit: 0,
+  labelValueLengthLimit: 0,
+  followRedirects: true,
+  enableCompression: true,
+  httpHeaders: [],
+  initialValue: 'auto',
+};
 
 /** Tried in turn where no path is configured: NIM's own, then that of vLLM, SGLang, Triton and everyone else. */
 export const DEFAULT_PATHS = ['/v1/metrics', '/metrics'] as const;
@@ -21,12 +38,11 @@ export function createTarget(identity: TargetIdentity, intervalMs: number = DEFA
   const { job, instance } = identity;
   return {
     ...identity,
+    ...DEFAULT_SCRAPE_SETTINGS,
     key: `target/${encodeURIComponent(job)}/${encodeURIComponent(instance)}/${urlOf(identity, identity.path)}`,
+    labels: [],
     intervalMs,
     timeoutMs: DEFAULT_TIMEOUT_MS,
-    sampleLimit: DEFAULT_SAMPLE_LIMIT,
-    bodySizeLimitBytes: DEFAULT_BODY_SIZE_LIMIT_BYTES,
-    initialValue: 'auto',
   };
 }
 

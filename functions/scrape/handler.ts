@@ -1,5 +1,6 @@
 /** The worker: one message of the FIFO queue per invocation. Here is decided who meets whom. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import type { SQSEvent } from 'aws-lambda';
@@ -11,27 +12,48 @@ import { createLog } from '../adapters/log.ts';
 import { logBugs } from '../adapters/log-bugs.ts';
 import { type ParameterValue, createParameters } from '../adapters/parameters-ssm.ts';
 import { createScrape } from '../adapters/scrape.ts';
+import { createSecrets } from '../adapters/secrets.ts';
+import { readSecretByArn } from '../adapters/secrets-by-arn.ts';
+import { readSsmSecret } from '../adapters/secrets-ssm.ts';
 import { createSelfMetrics } from '../adapters/self-metrics.ts';
 import { createState } from '../adapters/state-dynamodb.ts';
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import { createMemory } from '../core/points.ts';
+import { type Secrets, tokenNameOf } from '../core/secrets.ts';
 import { type WorkDeps, workOff } from './work-off.ts';
 
 const log = createLog({ service: 'scrape' });
 const clock = systemClock;
 const http = createHttp({ clock });
-const parameters = createParameters({
-  client: new SSMClient(),
-  prefix: required('PARAMETER_PREFIX'),
-  clock,
-});
+const ssm = new SSMClient();
+const secretsManager = new SecretsManagerClient();
+const prefix = required('PARAMETER_PREFIX');
+const parameters = createParameters({ client: ssm, prefix, clock });
 const fixedEndpoint = optional('ENDPOINT');
+const inVpc = optional('IN_VPC');
+
+/** What target documents may refer to: everything below `<prefix>/secrets/`, and what the deployment granted beside. */
+const targetSecrets = createSecrets({
+  clock,
+  grants: {
+    prefix,
+    granted: (optional('SECRETS') ?? '').split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()])),
+    tokenName: tokenNameOf(prefix),
+  },
+  ssm: (name, signal) => readSsmSecret(ssm, name, signal),
+  secretsManager: (arn, signal) => readSecretByArn(secretsManager, arn, signal),
+});
 
 /** Kept over invocations: sockets, parameters a minute old, and the run's memory. Never a baseline. */
 const deps: WorkDeps = {
   ports: {
     clock,
-    scrape: createScrape({ http, clock }),
+    scrape: createScrape({
+      http,
+      clock,
+      secrets: told(targetSecrets),
+      inVpc: inVpc === undefined ? undefined : inVpc === 'true',
+    }),
     export: createExport({
       http,
       clock,
@@ -65,6 +87,17 @@ export const handler = middy<SQSEvent, void>()
       await workOff(delivery, deps);
     }
   });
+
+/** That a secret could not be read just now is said; the value from before stays in force. */
+function told(secrets: Secrets): Secrets {
+  return async (reference, deadlineMs, fresh) => {
+    const answer = await secrets(reference, deadlineMs, fresh);
+    if (answer.code === 'read' && answer.problem !== undefined) {
+      log.warn('parameter_unread', { what: 'secret of a target', problem: answer.problem });
+    }
+    return answer;
+  };
+}
 
 /** What could not be read is said once; the run goes on as while waiting for it. */
 function known(what: string, parameter: ParameterValue): string | undefined {

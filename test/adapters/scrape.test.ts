@@ -5,36 +5,32 @@ import type { TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { systemClock as clock } from '../../functions/adapters/clock.ts';
 import { createHttp } from '../../functions/adapters/http.ts';
-import { MAX_REMEMBERED, createScrape } from '../../functions/adapters/scrape.ts';
+import { MAX_REDIRECTS, MAX_REMEMBERED, createScrape } from '../../functions/adapters/scrape.ts';
 import type { Target } from '../../functions/core/model.ts';
+import { createTarget } from '../../functions/core/targets.ts';
 import type { Scrape, ScrapeResult } from '../../functions/core/ports.ts';
+import { noSecrets } from '../fakes/secrets.ts';
 import { closedPort, serveHttp, serveTcp, testCertificate } from './local-servers.ts';
 import type { Answer } from './local-servers.ts';
 
 const PAGE = 'up 1\n';
 
 function target(address: string, more: Partial<Target> = {}): Target {
-  return {
-    key: address,
+  const identity = {
     job: 'nim',
     instance: address,
     scheme: 'http',
     address,
     path: '/metrics',
     params: [],
-    intervalMs: 60_000,
-    timeoutMs: 10_000,
-    sampleLimit: 1_000,
-    bodySizeLimitBytes: 1_000,
-    initialValue: 'auto',
-    ...more,
-  };
+  } as const;
+  return { ...createTarget(identity), bodySizeLimitBytes: 1_000, ...more };
 }
 
 function openScrape(t: TestContext, ca?: string): Scrape {
   const http = createHttp({ clock, ...(ca === undefined ? {} : { ca }) });
   t.after(() => http.close());
-  return createScrape({ http, clock });
+  return createScrape({ http, clock, secrets: noSecrets });
 }
 
 const soon = (ms = 10_000) => clock.monotonicMs() + ms;
@@ -272,6 +268,7 @@ describe('without a configured path', () => {
     const asked: string[] = [];
     const scrape = createScrape({
       clock,
+      secrets: noSecrets,
       http: {
         request: ({ url }) => {
           asked.push(url.pathname);
@@ -298,23 +295,18 @@ describe('redirects', () => {
   const to = (location: string) => (response: ServerResponse) =>
     void response.writeHead(307, { location }).end();
 
-  test('two are followed on the same host, a third is not', async (t) => {
-    const server = await serveHttp(
-      t,
-      only({
-        '/metrics': to('/metrics/'),
-        '/metrics/': to('two'),
-        '/metrics/two': (response) => response.end(PAGE),
-        '/before': to('/metrics'),
-      }),
-    );
+  test('relative ones are followed, nine of them; the tenth is the end, as in Go', async (t) => {
+    const server = await serveHttp(t, ({ url }, response) => {
+      const left = Number(url.slice('/left/'.length));
+      if (left === 0) response.end(PAGE);
+      else to(left % 2 === 0 ? `${left - 1}` : `/left/${left - 1}`)(response);
+    });
     const scrape = openScrape(t);
-    assertPage(await scrape(target(server.address), soon()), '/metrics');
-    assertFailure(
-      await scrape(target(server.address, { path: '/before' }), soon()),
-      'redirect',
-      /more than 2/,
-    );
+    const left = (redirects: number) => target(server.address, { path: `/left/${redirects}` });
+    assertPage(await scrape(left(MAX_REDIRECTS - 1), soon()), '/left/9');
+    assert.equal(server.requests.length, MAX_REDIRECTS);
+    assertFailure(await scrape(left(MAX_REDIRECTS), soon()), 'redirect', /stopped after 10 redirects/);
+    assert.equal(server.requests.length, 2 * MAX_REDIRECTS);
   });
 
   test('a full URL of the same host is the same host', async (t) => {
@@ -325,23 +317,56 @@ describe('redirects', () => {
     assertPage(await openScrape(t)(target(server.address), soon()), '/metrics');
   });
 
-  test('another host, port or scheme never sees the scrape', async (t) => {
+  test('another host or port is followed, and told nothing but the path', async (t) => {
     const other = await serveHttp(t, (_, response) => response.end(PAGE));
     const scrape = openScrape(t);
     for (const location of [
-      `http://${other.address}/metrics`,
-      `//${other.address}/metrics`,
-      `http://planted:planted@${other.address}/?planted`,
-      `http://localhost:${other.port}/metrics`,
+      `http://${other.address}/other?a=b`,
+      `//${other.address}/other?a=b`,
+      `http://planted:planted@localhost:${other.port}/other?a=b#planted`,
     ]) {
       const server = await serveHttp(t, (_, response) => to(location)(response));
-      const result = await scrape(target(server.address), soon());
-      assertFailure(result, 'redirect', new RegExp(`redirects to http://.*:${other.port};`));
-      assert.ok('message' in result && !result.message.includes('planted'));
+      assertPage(await scrape(target(server.address, { params: [['key', 'own']] }), soon()), '/metrics');
+      const seen = other.requests.at(-1);
+      assert.equal(seen?.url, '/other?a=b');
+      assert.deepEqual(Object.keys(seen.headers).sort(), [
+        'accept',
+        'accept-encoding',
+        'connection',
+        'host',
+        'user-agent',
+        'x-prometheus-scrape-timeout-seconds',
+      ]);
     }
-    const secure = await serveHttp(t, ({ headers }, response) => to(`https://${headers.host}/`)(response));
-    assertFailure(await scrape(target(secure.address), soon()), 'redirect', /redirects to https:/);
-    assert.equal(other.requests.length, 0);
+    assert.equal(other.requests.length, 3);
+  });
+
+  test('follow_redirects: false takes the redirect for the answer', async (t) => {
+    const server = await serveHttp(t, (_, response) =>
+      to('http://planted:planted@10.0.0.1/a?planted')(response),
+    );
+    const result = await openScrape(t)(target(server.address, { followRedirects: false }), soon());
+    assertFailure(result, 'status', /redirects to http:\/\/10\.0\.0\.1\/a, and follow_redirects is false/);
+    assert.ok('message' in result && !result.message.includes('planted'));
+    assert.equal(server.requests.length, 1);
+  });
+
+  test('to a link-local address, in whatever notation: refused where it would be connected to', async (t) => {
+    const scrape = openScrape(t);
+    for (const host of [
+      '169.254.169.254',
+      '2852039166',
+      '0xa9fea9fe',
+      '0251.0376.0251.0376',
+      '[::ffff:a9fe:a9fe]',
+    ]) {
+      for (const scheme of ['http', 'https']) {
+        const server = await serveHttp(t, (_, response) =>
+          to(`${scheme}://${host}/latest/meta-data/`)(response),
+        );
+        assertFailure(await scrape(target(server.address), soon()), 'connect', /link-local/);
+      }
+    }
   });
 
   test('one that leads nowhere', async (t) => {
@@ -351,7 +376,11 @@ describe('redirects', () => {
     const none = await serveHttp(t, (_, response) => response.writeHead(302).end());
     assertFailure(await scrape(target(none.address), soon()), 'status', /302.*names no address/);
     const loop = await serveHttp(t, (_, response) => to('/metrics')(response));
-    assertFailure(await scrape(target(loop.address), soon()), 'redirect', /more than 2/);
-    assert.equal(loop.requests.length, 3);
+    assertFailure(await scrape(target(loop.address), soon()), 'redirect', /stopped after 10/);
+    assert.equal(loop.requests.length, MAX_REDIRECTS);
+    for (const location of ['file:///etc/passwd', 'ftp://127.0.0.1/', 'data:,up']) {
+      const odd = await serveHttp(t, (_, response) => to(location)(response));
+      assertFailure(await scrape(target(odd.address), soon()), 'redirect', /instead of http: or https:/);
+    }
   });
 });

@@ -11,9 +11,10 @@ import { createHttp } from '../../functions/adapters/http.ts';
 import type { Http } from '../../functions/adapters/http.ts';
 import { createScrape } from '../../functions/adapters/scrape.ts';
 import { parseExposition } from '../../functions/core/exposition.ts';
-import type { Target } from '../../functions/core/model.ts';
 import type { ScrapeResult } from '../../functions/core/ports.ts';
 import { createSeriesTable } from '../../functions/core/series.ts';
+import { createTarget } from '../../functions/core/targets.ts';
+import { noSecrets } from '../fakes/secrets.ts';
 import { HEARD_ENDINGS, cutPoints, inPool, messageBytes, whileServing, writeCut } from './cutting-servers.ts';
 import type { Ending } from './cutting-servers.ts';
 
@@ -42,21 +43,16 @@ before(() => {
 after(() => http.close());
 
 function scrape(address: string, timeoutMs: number): Promise<ScrapeResult> {
-  const target: Target = {
-    key: address,
+  const target = createTarget({
     job: 'nim',
     instance: address,
     scheme: 'http',
     address,
     path: '/v1/metrics',
     params: [],
-    intervalMs: 60_000,
-    timeoutMs,
-    sampleLimit: 1_000,
-    bodySizeLimitBytes: 1_000_000,
-    initialValue: 'auto',
-  };
-  return createScrape({ http, clock })(target, clock.monotonicMs() + timeoutMs);
+  });
+  const deadlineMs = clock.monotonicMs() + timeoutMs;
+  return createScrape({ http, clock, secrets: noSecrets })({ ...target, timeoutMs }, deadlineMs);
 }
 
 function withLength(headers: string, body: Buffer): Buffer {

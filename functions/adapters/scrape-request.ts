@@ -1,0 +1,154 @@
+/**
+ * The options of a job that are sent along with a request: headers, credentials, TLS. Secrets are read here, go into
+ * the request, and nowhere else.
+ */
+import type { Target } from '../core/model.ts';
+import type { SecretReference, TlsConfig } from '../core/scrape-config.ts';
+import type { Secrets } from '../core/secrets.ts';
+import type { TlsOptions } from './tls.ts';
+
+/**
+ * The Python client walks the list in order and ignores q; asked for anything newer it may answer OpenMetrics
+ * with colons replaced. Plain text keeps the names.
+ */
+const ACCEPT = 'text/plain;version=0.0.4,*/*;q=0.1';
+
+/** What the target's own host is sent, and what any other host is sent. */
+export interface ScrapeRequest {
+  readonly code: 'request';
+  readonly own: RequestParts;
+  readonly foreign: RequestParts;
+}
+
+export interface RequestParts {
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly tls?: TlsOptions;
+}
+
+/** Why there is no request: a sentence that may stand in a message. */
+export interface NoRequest {
+  readonly code: 'waiting_for_secret' | 'secret';
+  readonly message: string;
+}
+
+/** Reads one secret, within the scrape's own deadline. */
+type Read = (reference: SecretReference) => ReturnType<Secrets>;
+
+/** Everything that a scrape of this target sends. `timeoutMs` is told to the target, as Prometheus does. */
+export async function scrapeRequest(
+  target: Target,
+  timeoutMs: number,
+  read: Read,
+): Promise<ScrapeRequest | NoRequest> {
+  const secrets = await readAll(secretsOf(target), read);
+  if ('code' in secrets) return secrets;
+  const of = (reference: SecretReference) => secrets.get(reference) ?? '';
+  const plain = {
+    accept: ACCEPT,
+    'accept-encoding': target.enableCompression ? 'gzip' : 'identity',
+    'x-prometheus-scrape-timeout-seconds': String(timeoutMs / 1_000),
+  };
+  const own = new Map<string, string[]>(Object.entries(plain).map(([name, value]) => [name, [value]]));
+  for (const [name, value, origin] of optionalHeaders(target, of)) {
+    if (!CARRIED.test(value)) {
+      return {
+        code: 'secret',
+        message: `cannot write the header ${name}: ${origin} holds a line break or another control character; store it without`,
+      };
+    }
+    const known = own.get(name.toLowerCase()) ?? [];
+    own.set(name.toLowerCase(), [...known, bytesOf(value)]);
+  }
+  const { tlsConfig } = target;
+  return {
+    code: 'request',
+    own: {
+      headers: Object.fromEntries(own),
+      ...(tlsConfig === undefined ? {} : { tls: tlsOptions(tlsConfig, of, true) }),
+    },
+    foreign: {
+      headers: plain,
+      ...(tlsConfig === undefined ? {} : { tls: tlsOptions(tlsConfig, of, false) }),
+    },
+  };
+}
+
+/** Every secret that the target's options refer to. */
+export function secretsOf({
+  authorization,
+  basicAuth,
+  tlsConfig,
+  httpHeaders,
+}: Target): readonly SecretReference[] {
+  const { ca, cert, key } = tlsConfig ?? {};
+  const pems = [ca, cert, key].flatMap((pem) => (typeof pem === 'object' ? [pem.secret] : []));
+  return [
+    ...(authorization === undefined ? [] : [authorization.credentials]),
+    ...(basicAuth === undefined ? [] : [basicAuth.password]),
+    ...httpHeaders.flatMap((header) => header.secrets),
+    ...pems,
+  ];
+}
+
+async function readAll(
+  references: readonly SecretReference[],
+  read: Read,
+): Promise<ReadonlyMap<SecretReference, string> | NoRequest> {
+  const answers = await Promise.all(
+    [...new Set(references)].map(async (one) => [one, await read(one)] as const),
+  );
+  const values = new Map<SecretReference, string>();
+  for (const [reference, answer] of answers) {
+    if (answer.code !== 'read') {
+      return { code: answer.code === 'absent' ? 'waiting_for_secret' : 'secret', message: answer.message };
+    }
+    values.set(reference, answer.value);
+  }
+  return values;
+}
+
+type OptionalHeader = readonly [name: string, value: string, origin: string];
+
+function optionalHeaders(
+  target: Target,
+  of: (reference: SecretReference) => string,
+): readonly OptionalHeader[] {
+  const { authorization, basicAuth, httpHeaders } = target;
+  const headers: OptionalHeader[] = [];
+  if (authorization !== undefined) {
+    const { type, credentials } = authorization;
+    headers.push(['authorization', `${type} ${of(credentials)}`, `the secret ${credentials}`]);
+  }
+  if (basicAuth !== undefined) {
+    const pair = Buffer.from(`${basicAuth.username}:${of(basicAuth.password)}`).toString('base64');
+    headers.push(['authorization', `Basic ${pair}`, 'basic_auth']);
+  }
+  for (const { name, values, secrets } of httpHeaders) {
+    for (const value of values) headers.push([name, value, 'its value']);
+    for (const secret of secrets) headers.push([name, of(secret), `the secret ${secret}`]);
+  }
+  return headers;
+}
+
+/** As Go's http package: no control character but the tab. */
+const CARRIED = /^(?:\t|\P{Cc})*$/u;
+
+/** UTF-8, as Prometheus writes it; a header is a string of bytes. */
+function bytesOf(value: string): string {
+  return Buffer.from(value).toString('latin1');
+}
+
+function tlsOptions(config: TlsConfig, of: (reference: SecretReference) => string, own: boolean): TlsOptions {
+  const { ca, cert, key, serverName, insecureSkipVerify, minVersion, maxVersion } = config;
+  const pem = (one: string | { readonly secret: SecretReference }) =>
+    typeof one === 'string' ? one : of(one.secret);
+  return {
+    insecureSkipVerify,
+    ...(ca === undefined ? {} : { ca: pem(ca) }),
+    ...(cert === undefined || !own ? {} : { cert: pem(cert) }),
+    ...(key === undefined || !own ? {} : { key: pem(key) }),
+    ...(serverName === undefined ? {} : { serverName }),
+    ...(minVersion === undefined ? {} : { minVersion }),
+    ...(maxVersion === undefined ? {} : { maxVersion }),
+  };
+}
