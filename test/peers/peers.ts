@@ -106,6 +106,7 @@ export const VMAGENT: Peer = {
   interval: 1s
   outputs: [increase]
   keep_metric_names: true
+  flush_on_shutdown: true
 `,
     );
     return launch(vmagentPath(), [
