@@ -126,8 +126,8 @@ function publicLabels(builder: LabelBuilder, address: string): Labels {
 /** As it stands in the URL: the label is plain text, in which a `?` or a blank is part of the path (Go's url.URL). */
 function pathOf(builder: LabelBuilder, config: JobConfig, { labels, groupLabels }: FoundTarget): string {
   const path = getLabel(builder, '__metrics_path__');
-  const given = [config.metricsPath, labels?.['__metrics_path__'], groupLabels['__metrics_path__']];
-  const isDefault = path !== '' && !wasSet(builder, '__metrics_path__') && !given.some(Boolean);
+  const given = config.metricsPath || { ...groupLabels, ...labels }['__metrics_path__'];
+  const isDefault = path !== '' && !given && !wasSet(builder, '__metrics_path__');
   if (isDefault) return '';
   return encodeURI(path.startsWith('/') ? path : `/${path}`).replace(/[?#]/g, encodeURIComponent);
 }
