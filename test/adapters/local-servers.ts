@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import type { ServerOptions } from 'node:https';
 import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
@@ -12,6 +13,18 @@ const read = (name: string) => readFileSync(new URL(`certificates/${name}`, impo
 /** Self-signed, so its own authority; it names localhost, and 127.0.0.1 on purpose not. */
 export const testCertificate = read('test-only-certificate.pem');
 const testKey = read('test-only-key.pem');
+
+/**
+ * Of an authority of their own, made with OpenSSL 3.0 (`openssl req -x509`, `openssl x509 -req`; the expired one, valid in
+ * January 2020, with `openssl ca -startdate -enddate`), P-256, valid for a hundred years; the authority's key was not
+ * kept. The server's name localhost and nim.internal.
+ */
+export const PKI = {
+  ca: read('test-only-ca.pem'),
+  server: { cert: read('test-only-server.pem'), key: read('test-only-server-key.pem') },
+  expired: { cert: read('test-only-expired.pem'), key: read('test-only-server-key.pem') },
+  client: { cert: read('test-only-client.pem'), key: read('test-only-client-key.pem') },
+} as const;
 
 /** One request as a server saw it. */
 export interface SeenRequest {
@@ -32,7 +45,11 @@ export interface LocalServer {
 export type Answer = (request: SeenRequest, response: ServerResponse, nth: number) => void;
 
 /** An HTTP server that reads each request whole before it answers; `nth` counts requests from 1. */
-export async function serveHttp(t: TestContext, answer: Answer, tls = false): Promise<LocalServer> {
+export async function serveHttp(
+  t: TestContext,
+  answer: Answer,
+  tls: boolean | ServerOptions = false,
+): Promise<LocalServer> {
   const requests: SeenRequest[] = [];
   const onRequest = async (message: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = [];
@@ -45,9 +62,8 @@ export async function serveHttp(t: TestContext, answer: Answer, tls = false): Pr
   const listener = (message: IncomingMessage, response: ServerResponse) => {
     onRequest(message, response).catch(() => response.destroy());
   };
-  const server = tls
-    ? createHttpsServer({ key: testKey, cert: testCertificate }, listener)
-    : createHttpServer(listener);
+  const secure = tls === true ? { key: testKey, cert: testCertificate } : tls;
+  const server = secure === false ? createHttpServer(listener) : createHttpsServer(secure, listener);
   return { requests, ...(await listen(t, server)) };
 }
 

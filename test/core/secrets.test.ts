@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { placeOf, refusalOf, tokenNameOf } from '../../functions/core/secrets.ts';
+
+const ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:nim/prod-AbCdEf';
+const PARTIAL = ARN.slice(0, -'-AbCdEf'.length);
+const PREFIX = '/nim-to-dynatrace';
+
+describe('a reference', () => {
+  const good: readonly (readonly [string, ReturnType<typeof placeOf>])[] = [
+    [
+      'ssm:/nim-to-dynatrace/secrets/nim-token',
+      { store: 'ssm', name: '/nim-to-dynatrace/secrets/nim-token' },
+    ],
+    ['ssm:token', { store: 'ssm', name: 'token' }],
+    [ARN, { store: 'secrets_manager', arn: ARN }],
+    [`${ARN}#password`, { store: 'secrets_manager', arn: ARN, field: 'password' }],
+    [
+      `${ARN.replace('arn:aws:', 'arn:aws-us-gov:')}#a b`,
+      { store: 'secrets_manager', arn: ARN.replace('arn:aws:', 'arn:aws-us-gov:'), field: 'a b' },
+    ],
+  ];
+  for (const [reference, place] of good) {
+    test(reference, () => assert.deepEqual(placeOf(reference), place));
+  }
+
+  // A second spelling of a name would pass by what is granted and refused by name.
+  const bad = [
+    '',
+    'planted',
+    'ssm:',
+    'ssm:/',
+    'ssm:/a/',
+    'ssm://a',
+    'ssm:/a//b',
+    'ssm:/a:1',
+    'ssm:/a#b',
+    'ssm:/a b',
+    'ssm:/a\n',
+    'ssm:arn:aws:ssm:eu-central-1:123456789012:parameter/a',
+    'SSM:/a',
+    'arn:aws:ssm:eu-central-1:123456789012:parameter/a',
+    'arn:aws:secretsmanager:eu-central-1:123:secret:a',
+    'arn:aws:secretsmanager:eu-central-1:123456789012:secret:',
+    `${ARN}#`,
+    `${ARN}:*`,
+  ];
+  for (const reference of bad)
+    test(`no: ${JSON.stringify(reference)}`, () => assert.equal(placeOf(reference), undefined));
+});
+
+describe('what a document may ask for', () => {
+  const refusal = (reference: string, granted: readonly string[] = [], tokenName = tokenNameOf(PREFIX)) => {
+    const place = placeOf(reference);
+    assert(place);
+    return refusalOf(place, { prefix: PREFIX, granted, tokenName });
+  };
+
+  test('everything below <prefix>/secrets/, and what was granted by name', () => {
+    assert.equal(refusal(`ssm:${PREFIX}/secrets/nim-token`), undefined);
+    assert.equal(refusal(`ssm:${PREFIX}/secrets/team/nim-token`), undefined);
+    assert.equal(refusal('ssm:/other/token', ['/other/token']), undefined);
+    assert.equal(refusal('ssm:/other/token', ['ssm:/other/token']), undefined);
+    assert.equal(refusal('ssm:token', ['/token']), undefined);
+    for (const granted of [ARN, PARTIAL, `${PARTIAL}-??????`]) {
+      assert.equal(refusal(ARN, [granted]), undefined, granted);
+      assert.equal(refusal(`${ARN}#password`, [granted]), undefined, granted);
+      assert.equal(refusal(PARTIAL, [granted]), undefined, granted);
+    }
+  });
+
+  test('nothing else, and the prop that grants it is named', () => {
+    const others = [
+      '/other/token',
+      `${PREFIX}/endpoint`,
+      `${PREFIX}/secretsx/a`,
+      `${PREFIX}/secrets`,
+      'token',
+    ];
+    for (const name of others) {
+      assert.match(
+        refusal(`ssm:${name}`, ['/other/token2', '/other', ARN]) ?? '',
+        /^cannot read .*; .*prop secrets$/,
+      );
+    }
+    for (const granted of [[], [`${PARTIAL}x`], [`${ARN}x`], [`${PARTIAL}-AbCdEg`], ['/nim/prod']]) {
+      assert.match(refusal(ARN, granted) ?? '', /not granted; .*prop secrets$/);
+    }
+  });
+
+  test('never the Dynatrace API token: a target would be sent it', () => {
+    const name = tokenNameOf(PREFIX);
+    assert.match(refusal(`ssm:${name}`, [name]) ?? '', /Dynatrace API token/);
+    assert.match(refusal('ssm:token', ['/token'], '/token') ?? '', /Dynatrace API token/);
+    assert.match(refusal('ssm:/token', ['token'], 'token') ?? '', /Dynatrace API token/);
+    assert.equal(refusal(`ssm:${name}2`), undefined);
+  });
+});
