@@ -70,4 +70,17 @@ export const KEPT: Readonly<Record<string, Plan>> = {
     nims: [TEXT],
     steps: [quiet, busy(0, { kind: 'page', of: 0, how: 'gauge', at: 0 }, { kind: 'grow', of: 0, at: 10 })],
   },
+  'D4: what was given up may be written two ticks later': {
+    nims: [TEXT],
+    steps: [
+      quiet,
+      busy(126, { kind: 'poison', of: 0, at: 0, ticks: 1 }),
+      busy(
+        0,
+        { kind: 'pause', hours: 25, expires: false, vanishes: true },
+        { kind: 'commit', of: 0, how: 'late' },
+      ),
+      busy(0, { kind: 'schedule', how: 'dropped' }),
+    ],
+  },
 };
