@@ -4,7 +4,6 @@
  */
 import {
   MAX_BODY_SIZE_LIMIT_BYTES,
-  MAX_CERTIFICATE_LENGTH,
   MAX_DNS_NAMES,
   MAX_GROUP_LABELS,
   MAX_HEADERS,
@@ -15,7 +14,8 @@ import {
   MAX_SOURCE_LABELS,
 } from './config-bounds.ts';
 import { noEffect, refused } from './config-key.ts';
-import type { KeyTable, Place, RefusedKey } from './config-key.ts';
+import type { KeyTable, Place } from './config-key.ts';
+import { HTTP_KEYS } from './config-keys-http.ts';
 import {
   NO_EFFECT_GLOBALS,
   NO_EFFECT_KEYS,
@@ -38,7 +38,6 @@ export const ACTIONS = [
   'uppercase',
 ] as const satisfies readonly RelabelAction[];
 export const DNS_TYPES = ['SRV', 'A', 'AAAA', 'MX', 'NS'] as const;
-export const TLS_VERSIONS = ['TLS10', 'TLS11', 'TLS12', 'TLS13'] as const;
 
 const ADDRESS_EXAMPLE = 'targets: ["10.0.1.17:8000"]';
 const RULE_EXAMPLE = '- {source_labels: [__name__], regex: "python_.*", action: drop}';
@@ -105,10 +104,6 @@ export const CONFIG_KEYS = {
     scrape_config_files: refused(
       'there are no files beside a document',
       'put the content of each file into a parameter of its own under <prefix>/targets',
-    ),
-    receivers: refused(
-      'it belongs to a Collector configuration',
-      'run: nim-to-dynatrace import FILE, which makes documents of it',
     ),
   },
   global: {
@@ -314,94 +309,7 @@ export const CONFIG_KEYS = {
       about: 'What is done, in any case.',
     },
   },
-  authorization: {
-    type: {
-      use: 'honoured',
-      kind: 'text',
-      default: 'Bearer',
-      max: 64,
-      about: 'The first word of the header.',
-    },
-    credentials: { use: 'honoured', kind: 'secret', about: 'The second; needed.' },
-    credentials_file: refusedFile('credentials'),
-    credentials_ref: refusedReference('credentials'),
-  },
-  basic_auth: {
-    username: { use: 'honoured', kind: 'text', default: '""', about: 'The user, in the open.' },
-    password: { use: 'honoured', kind: 'secret', about: 'The password; needed.' },
-    username_file: refused('there are no files beside a document', 'write the name as username'),
-    username_ref: refused('a user name is no secret here', 'write the name as username'),
-    password_file: refusedFile('password'),
-    password_ref: refusedReference('password'),
-  },
-  tls_config: {
-    ca: {
-      use: 'honoured',
-      kind: 'certificate',
-      max: MAX_CERTIFICATE_LENGTH,
-      about: 'Who is trusted instead of the public authorities.',
-    },
-    cert: {
-      use: 'honoured',
-      kind: 'certificate',
-      max: MAX_CERTIFICATE_LENGTH,
-      about: "The client's certificate; with key.",
-    },
-    key: { use: 'honoured', kind: 'secret', about: "The client's private key; with cert." },
-    server_name: {
-      use: 'honoured',
-      kind: 'text',
-      absent: 'the host',
-      max: 253,
-      about: "The name in the target's certificate.",
-    },
-    insecure_skip_verify: {
-      use: 'honoured',
-      kind: 'flag',
-      default: 'false',
-      about: 'Whether any certificate will do.',
-    },
-    min_version: {
-      use: 'honoured',
-      kind: 'choice',
-      choices: TLS_VERSIONS,
-      absent: 'TLS12',
-      about: 'The oldest version.',
-    },
-    max_version: {
-      use: 'honoured',
-      kind: 'choice',
-      choices: TLS_VERSIONS,
-      absent: 'the newest',
-      about: 'The newest version.',
-    },
-    ca_file: refusedCertificateFile('ca'),
-    cert_file: refusedCertificateFile('cert'),
-    key_file: refusedFile('key'),
-    ca_ref: refusedReference('ca'),
-    cert_ref: refusedReference('cert'),
-    key_ref: refusedReference('key'),
-  },
-  http_headers: {
-    values: {
-      use: 'honoured',
-      kind: 'texts',
-      max: MAX_HEADERS,
-      example: 'values: [acme]',
-      about: 'Values that anyone may see.',
-    },
-    secrets: {
-      use: 'honoured',
-      kind: 'list',
-      max: MAX_HEADERS,
-      example: 'secrets: ["ssm:/nim-to-dynatrace/secrets/nim-key"]',
-      about: 'References to values that nobody may see.',
-    },
-    files: refused(
-      'there are no files beside a document',
-      'store the value as a secret, and name it under secrets',
-    ),
-  },
+  ...HTTP_KEYS,
   dynatrace: {
     initial_value: {
       use: 'honoured',
@@ -412,24 +320,3 @@ export const CONFIG_KEYS = {
     },
   },
 } as const satisfies Readonly<Record<Place, KeyTable>>;
-
-function refusedFile(key: string): RefusedKey {
-  return refused(
-    'there are no files beside a document',
-    `store the content as a secret, and write ${key}: ssm:<prefix>/secrets/<name>`,
-  );
-}
-
-function refusedCertificateFile(key: string): RefusedKey {
-  return refused(
-    'there are no files beside a document',
-    `write the PEM text itself as ${key}, or a reference`,
-  );
-}
-
-function refusedReference(key: string): RefusedKey {
-  return refused(
-    'there is no secret manager to choose',
-    `write the reference itself as ${key}: ssm:<prefix>/secrets/<name>`,
-  );
-}

@@ -8,7 +8,7 @@ import { parseDuration } from './duration.ts';
 import { quote } from './findings.ts';
 import type { Findings } from './findings.ts';
 import { nearestKey } from './key-spelling.ts';
-import type { SecretReference } from './scrape-config.ts';
+import type { RelabelConfig, SecretReference } from './scrape-config.ts';
 import { isSecretReference, looksLikeReference, storingSecret } from './secret-reference.ts';
 import { isNull } from './yaml.ts';
 import type { YamlEntry, YamlList, YamlMapping, YamlNode, YamlPlace, YamlText } from './yaml.ts';
@@ -20,8 +20,19 @@ export interface Reading {
   readonly prefix: string;
   /** Names secrets in remedies. */
   readonly job: string;
+  readonly options: ReadOptions;
 }
 
+export interface ReadOptions {
+  /** What is wrong with a relabel rule, as a whole message; core/relabel knows. */
+  readonly checkRelabel?: (rule: RelabelConfig) => string | undefined;
+  /** How often the schedule fires; a shorter `scrape_interval` is noted. */
+  readonly tickMs?: number;
+  /** Reads `- targets: [["10.0.1.17:8000"]]`, one list too deep, as it was meant: for the importer. */
+  readonly flattenTargets?: boolean;
+}
+
+/** PEM, or where it is. */
 export type Certificate = string | { readonly secret: SecretReference };
 
 interface Values {
@@ -189,7 +200,7 @@ function readScalar(node: YamlText, name: string, key: HonouredKey, { problem }:
   const { text } = node;
   const { kind, max, choices } = key;
   const complain = (cause: string, remedy: string): undefined =>
-    void problem(node.at, `cannot use ${name}: ${cause}; ${remedy}`);
+    problem(node.at, `cannot use ${name}: ${cause}; ${remedy}`);
   if (kind === 'text') {
     const longest = max ?? MAX_TEXT_LENGTH;
     if (text.length <= longest) return text;
@@ -244,15 +255,24 @@ export function readCount(text: string): number | undefined {
   return Number.isSafeInteger(number) ? number : undefined;
 }
 
-/** A reference. The value itself is never quoted: it may be the secret. */
-export function readSecret(node: YamlText, name: string, reading: Reading): SecretReference | undefined {
+/**
+ * A reference. The value itself is never quoted: it may be the secret. `what` names it in messages, `key` in the name of
+ * the parameter that a remedy suggests, and `written` is how the reference then stands in the document.
+ */
+export function readSecret(
+  node: YamlText,
+  key: string,
+  reading: Reading,
+  what = key,
+  written = (reference: SecretReference): string => `${key}: ${reference}`,
+): SecretReference | undefined {
   const { text, at } = node;
   if (isSecretReference(text)) return text;
-  const { command, reference } = storingSecret(reading.prefix, reading.job, name);
+  const { command, reference } = storingSecret(reading.prefix, reading.job, key);
   const remedy = looksLikeReference(text)
-    ? `it is no whole reference; write ${name}: ${reference}, or the ARN of a Secrets Manager secret with or without #field`
-    : `a secret never stands in a document; store it with ${command} and write ${name}: ${reference}`;
-  return void reading.findings.problem(at, `cannot use ${name}: ${remedy}`);
+    ? `it is no whole reference; write ${written(reference)}, or the ARN of a Secrets Manager secret with or without #field`
+    : `a secret never stands in a document; store it with ${command} and write ${written(reference)}`;
+  return reading.findings.problem(at, `cannot use ${what}: ${remedy}`);
 }
 
 /** PEM, which is public, or a reference to it. */
@@ -269,17 +289,13 @@ function readCertificate(
   if (/PRIVATE KEY/.test(text)) {
     const { command, reference } = storingSecret(reading.prefix, reading.job, 'key');
     const remedy = `remove it, store it with ${command} and write key: ${reference}`;
-    return void problem(at, `cannot use ${name}: it holds a private key; ${remedy}`);
+    return problem(at, `cannot use ${name}: it holds a private key; ${remedy}`);
   }
-  if (
-    !/^\s*(?:#.*\s+)*-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----\s[\s\S]*-----END [\w ]+-----\s*$/.test(
-      text,
-    )
-  ) {
+  if (!/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/.test(text)) {
     const remedy = `write ${name}: | and the PEM text below it, or a reference such as ssm:${reading.prefix}/secrets/ca`;
-    return void problem(at, `cannot use ${name}: it is neither PEM text nor a reference; ${remedy}`);
+    return problem(at, `cannot use ${name}: it is neither PEM text nor a reference; ${remedy}`);
   }
   if (text.length <= max) return text;
   const remedy = 'keep the certificates that are needed, or write a reference';
-  return void problem(at, `cannot use ${name}: it is longer than ${max} characters; ${remedy}`);
+  return problem(at, `cannot use ${name}: it is longer than ${max} characters; ${remedy}`);
 }

@@ -10,17 +10,20 @@ export interface Finding {
 export interface Findings {
   readonly problems: readonly Finding[];
   readonly notes: readonly Finding[];
-  readonly problem: (at: YamlPlace | undefined, message: string) => void;
-  readonly note: (at: YamlPlace | undefined, message: string) => void;
+  /** Answers undefined: that is what a reader then has for a value. */
+  readonly problem: (at: YamlPlace | undefined, message: string) => undefined;
+  readonly note: (at: YamlPlace | undefined, message: string) => undefined;
 }
 
 /** The same at the same place counts once: an alias shows one mistake many times. */
 export function createFindings(): Findings {
   const problems = new Map<string, Finding>();
   const notes = new Map<string, Finding>();
-  const add = (found: Map<string, Finding>) => (at: YamlPlace | undefined, message: string) => {
-    found.set(`${at?.line}:${at?.column}:${message}`, { ...(at && { at }), message });
-  };
+  const add =
+    (found: Map<string, Finding>) =>
+    (at: YamlPlace | undefined, message: string): undefined => {
+      found.set(`${at?.line}:${at?.column}:${message}`, { ...(at && { at }), message });
+    };
   return {
     get problems() {
       return inOrder(problems);

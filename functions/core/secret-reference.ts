@@ -10,7 +10,7 @@ const PARAMETER = /^ssm:(\/[\w.-]+)+$/;
 const SECRET = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]{1,519}(?:#([^\s#]+))?$/;
 
 /** `ssm:` and an absolute parameter name, or a Secrets Manager ARN with or without `#field`. */
-export function isSecretReference(text: string): text is SecretReference {
+export function isSecretReference(text: string): boolean {
   if (text.startsWith('ssm:')) {
     return PARAMETER.test(text) && text.length <= 'ssm:'.length + MAX_PARAMETER_NAME_LENGTH;
   }

@@ -73,7 +73,7 @@ export function readYaml(text: string): ReadYaml {
     return line === 0 ? START : { line, column: col };
   };
   const faults: YamlFault[] = [];
-  const fault = (offset: number, message: string): void => {
+  const fault = (offset: number, message: string): undefined => {
     if (faults.length < MAX_YAML_FAULTS) faults.push({ at: placeOf(offset), message });
   };
   const document = compose(text, lines, fault);
@@ -84,7 +84,7 @@ export function readYaml(text: string): ReadYaml {
   return faults.length > 0 ? { code: 'faulty', faults } : { code: 'read', root };
 }
 
-type Fault = (offset: number, message: string) => void;
+type Fault = (offset: number, message: string) => undefined;
 
 /** The one document of the text; undefined where there is none. Bounded before the package's recursive half sees it. */
 function compose(text: string, lines: LineCounter, fault: Fault): Document.Parsed<ParsedNode> | undefined {
@@ -97,13 +97,13 @@ function compose(text: string, lines: LineCounter, fault: Fault): Document.Parse
     const at = parser.offset;
     tokens.push(...parser.next(lexeme));
     if (parser.stack.length > MAX_YAML_DEPTH + 2) {
-      return void fault(
+      return fault(
         at,
         `cannot read the document: it is nested deeper than ${MAX_YAML_DEPTH} levels; ${FLATTEN}`,
       );
     }
     if (++count > MAX_YAML_TOKENS) {
-      return void fault(
+      return fault(
         at,
         `cannot read the document: it has more than ${MAX_YAML_TOKENS} words; split it in several`,
       );
