@@ -1,6 +1,6 @@
 /** Reads the keys of one mapping by their table: kinds, defaults, bounds, misspellings. */
 import { parseByteSize } from './byte-size.ts';
-import { MAX_TEXT_LENGTH } from './config-bounds.ts';
+import { MAX_NAMED_FINDINGS, MAX_TEXT_LENGTH } from './config-bounds.ts';
 import { PLACES } from './config-key.ts';
 import type { ConfigKey, HonouredKey, KeyTable, Kind, Place } from './config-key.ts';
 import { CONFIG_KEYS } from './config-keys.ts';
@@ -90,7 +90,7 @@ export function readKeys<P extends Place>(
   for (const entry of node.entries) {
     const key = Object.hasOwn(table, entry.key) ? table[entry.key] : undefined;
     if (key?.use !== 'honoured') {
-      reportUnused(entry, key, place, reading.findings);
+      reportUnused(entry, key, place, reading);
       continue;
     }
     places.set(entry.key, entry.value.at);
@@ -112,12 +112,15 @@ function reportUnused(
   { key: name, at, value }: YamlEntry,
   key: Exclude<ConfigKey, HonouredKey> | undefined,
   place: Place,
-  { problem, note }: Findings,
+  { prefix, findings }: Reading,
 ): void {
-  if (key === undefined) problem(at, describeUnknown(name, place));
+  const { problem, note, problemCount } = findings;
+  if (key === undefined) problem(at, describeUnknown(name, place, problemCount < MAX_NAMED_FINDINGS));
   else if (key.use === 'no effect') note(at, `${name} has no effect: ${key.about}`);
   // `proxy_from_environment: false` and `file_sd_configs: []` ask for nothing.
-  else if (!isEmpty(value)) problem(at, `cannot use ${name}: ${key.about}; ${key.instead}`);
+  else if (!isEmpty(value)) {
+    problem(at, `cannot use ${name}: ${key.about}; ${key.instead.replaceAll('<prefix>', prefix)}`);
+  }
 }
 
 function isEmpty(node: YamlNode): boolean {
@@ -129,10 +132,11 @@ function isEmpty(node: YamlNode): boolean {
 /** A word that may stand in a message; what looks otherwise may be a secret that slipped. */
 const KEY_WORD = /^[A-Za-z_][\w.-]{0,63}$/;
 
-function describeUnknown(name: string, place: Place): string {
+/** `search`: for what was meant. Not done for what nobody is going to read: it takes its time. */
+function describeUnknown(name: string, place: Place, search: boolean): string {
   const where = PLACES[place];
   const seeTable = 'the keys there are stand in docs/targets.md';
-  if (!KEY_WORD.test(name)) return `cannot use a key: it is no key of ${where}; ${seeTable}`;
+  if (!search || !KEY_WORD.test(name)) return `cannot use a key: it is no key of ${where}; ${seeTable}`;
   const usable = (of: Place): readonly string[] =>
     Object.entries(CONFIG_KEYS[of] as KeyTable).flatMap(([key, { use }]) => (use === 'refused' ? [] : [key]));
   const home = (Object.keys(PLACES) as Place[]).find((other) => usable(other).includes(name));

@@ -1,4 +1,5 @@
 /** One YAML or JSON document: a scrape_config, a list of them, or a Prometheus file. */
+import { MAX_JOBS } from './config-bounds.ts';
 import { CONFIG_KEYS } from './config-keys.ts';
 import { readKeys } from './config-reading.ts';
 import type { Reading } from './config-reading.ts';
@@ -66,6 +67,11 @@ function readConfigs(
   globals: Globals,
   reading: Reading,
 ): readonly PlacedConfig[] {
+  if (items.length > MAX_JOBS) {
+    const cause = `it has ${items.length} scrape_configs, and ${MAX_JOBS} jobs are the most`;
+    reading.findings.problem(items[MAX_JOBS]?.at, `cannot use the document: ${cause}; remove some`);
+    return [];
+  }
   // One alone may leave its name to the parameter's.
   const defaultJob = items.length === 1 ? reading.job : undefined;
   const placed = items.flatMap((item) => {

@@ -186,13 +186,8 @@ function countTargets({ staticConfigs }: ScrapeConfig): number {
 }
 
 /** All but where the targets come from, by Prometheus' own keys. */
-function settingsOf({
-  settings,
-  staticConfigs,
-  dnsSdConfigs,
-  ...own
-}: ScrapeConfig): ReadonlyMap<string, string> {
-  const entries = Object.entries({ ...own, ...settings });
+function settingsOf({ settings, ...own }: ScrapeConfig): ReadonlyMap<string, string> {
+  const entries = Object.entries({ ...own, ...settings, staticConfigs: [], dnsSdConfigs: [] });
   return new Map(entries.map(([name, value]) => [keyOf(name), JSON.stringify(value)]));
 }
 

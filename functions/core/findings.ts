@@ -9,6 +9,8 @@ export interface Finding {
 
 export interface Findings {
   readonly problems: readonly Finding[];
+  /** Cheaper than `problems.length`. */
+  readonly problemCount: number;
   readonly notes: readonly Finding[];
   /** Answers undefined: that is what a reader then has for a value. */
   readonly problem: (at: YamlPlace | undefined, message: string) => undefined;
@@ -27,6 +29,9 @@ export function createFindings(): Findings {
   return {
     get problems() {
       return inOrder(problems);
+    },
+    get problemCount() {
+      return problems.size;
     },
     get notes() {
       return inOrder(notes);
