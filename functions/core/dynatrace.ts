@@ -21,6 +21,14 @@ export const MAX_UNIT_LENGTH = 63;
 export const MAX_BODY_POINTS = 3_000;
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
 
+/** A point's time may lie an hour back and ten minutes ahead; the minute between tick and arrival is left as room. */
+export const MAX_POINT_AGE_MS = 59 * 60_000;
+export const MAX_POINT_LEAD_MS = 9 * 60_000;
+
+export function isTimeTaken(timeMs: number, tickMs: number): boolean {
+  return timeMs >= tickMs - MAX_POINT_AGE_MS && timeMs <= tickMs + MAX_POINT_LEAD_MS;
+}
+
 /**
  * Families that are not sent unless asked for: they would cost more than NIM's own. Their state is kept all the same,
  * so that asking for them later makes no jump (D11).

@@ -45,6 +45,8 @@ export interface Page {
   /** In page order; `values[i]` belongs to `series[i]`. */
   readonly series: readonly Series[];
   readonly values: readonly number[];
+  /** Position -> the sample's own timestamp, where it has one. */
+  readonly timesMs: ReadonlyMap<number, number>;
   readonly metadata: ReadonlyMap<string, Metadata>;
   readonly refused: Refused;
 }
@@ -66,15 +68,18 @@ const MAX_REFUSED_EXAMPLES = 5;
 /** Beyond this many names the page as a whole is not trusted. */
 const MAX_REFUSED_NAMES = 100;
 
+/** Samples of one page before relabelling: twice what a page may keep, so that rules can bring it below its limit. */
+export const MAX_PAGE_SAMPLES = 100_000;
+
 /**
- * Reads a page. More than `sampleLimit` samples fail it, as in Prometheus. Where HTTP did not tell the page's end
+ * Reads a page. More than `maxSamples` samples fail it. Where HTTP did not tell the page's end
  * (`complete` false) it may have been cut: then a last line without a line end is refused, for of a number that was cut
  * what is left is another number, and no family is whole.
  */
 export function parseExposition(
   body: Uint8Array,
   table: SeriesTable,
-  sampleLimit: number,
+  maxSamples: number = MAX_PAGE_SAMPLES,
   complete = true,
 ): Exposition {
   const mistake = binaryMistake(body);
@@ -85,6 +90,7 @@ export function parseExposition(
     format: endsWithEof(text) ? ('openmetrics' as const) : ('text' as const),
     series: [] as Series[],
     values: [] as number[],
+    timesMs: new Map<number, number>(),
     metadata: new Map<string, Metadata>(),
     refused: { count: 0, examples: [], names: new Set<string>(), anywhere: false } as Refused,
   };
@@ -114,16 +120,19 @@ export function parseExposition(
     const value = readNumber(text, from, to);
     const end = lineEnd(text, to);
     const isCut = !complete && end === text.length;
+    const timestamp = value === undefined || isCut ? undefined : timestampAfter(text, to);
     let fault: string | undefined;
     if (value === undefined) fault = 'no number';
     else if (isCut) fault = 'no line end: it may be cut';
-    else if (!restIsFine(text, to)) fault = 'text after the value';
+    else if (timestamp === MALFORMED) fault = 'text after the value';
     if (value === undefined || fault !== undefined) {
       refuse(page.refused, text, at, [(table.series[id] as Series).name, family], fault ?? 'no number');
     } else {
+      if (typeof timestamp === 'number')
+        page.timesMs.set(page.values.length, page.format === 'text' ? timestamp : timestamp * 1000);
       page.series.push(table.series[id] as Series);
       page.values.push(value);
-      if (page.values.length > sampleLimit) return tooManySamples(sampleLimit);
+      if (page.values.length > maxSamples) return tooManySamples(maxSamples);
     }
     at = end;
   }
@@ -185,16 +194,20 @@ function endsHere(text: string, end: number): boolean {
   return text.charCodeAt(skipBlanks(text, end)) !== BRACE_OPEN;
 }
 
-/** Behind the value: nothing, a timestamp (read past; it never moves a point), an OpenMetrics exemplar. */
-function restIsFine(text: string, end: number): boolean {
+const MALFORMED = 'malformed';
+
+/** Behind the value: nothing, a timestamp (milliseconds, in OpenMetrics seconds), an OpenMetrics exemplar. */
+function timestampAfter(text: string, end: number): number | typeof MALFORMED | undefined {
   let at = skipBlanks(text, end);
-  if (isLineEnd(text, at)) return true;
+  if (isLineEnd(text, at)) return undefined;
+  let timestamp: number | undefined;
   if (text.charCodeAt(at) !== HASH) {
     const to = tokenEnd(text, at);
-    if (readNumber(text, at, to) === undefined) return false;
+    timestamp = readNumber(text, at, to);
+    if (timestamp === undefined) return MALFORMED;
     at = skipBlanks(text, to);
   }
-  return isLineEnd(text, at) || text.charCodeAt(at) === HASH;
+  return isLineEnd(text, at) || text.charCodeAt(at) === HASH ? timestamp : MALFORMED;
 }
 
 function isLineEnd(text: string, at: number): boolean {
@@ -326,6 +339,6 @@ function notExposition(text: string, { examples }: Refused): Exposition {
 }
 
 function tooManySamples(limit: number): Exposition {
-  const message = `cannot read the page: more than ${limit} samples; raise sample_limit or drop series at the source`;
+  const message = `cannot read the page: more than ${limit} samples; let the server show fewer`;
   return { code: 'sample_limit', message };
 }

@@ -26,6 +26,8 @@ export interface CumulativeReading {
 export interface GaugeReading {
   readonly series: Series;
   readonly value: number;
+  /** The sample's own timestamp, where it has one and it is honoured. */
+  readonly timeMs?: number;
   readonly metadata: Metadata | undefined;
 }
 
@@ -78,11 +80,15 @@ interface Sorting {
   readonly drops: Map<DropReason, number>;
 }
 
-/** Sorts the samples of a page. `known` names what the baseline remembers as cumulative. */
+/**
+ * Sorts the samples of a page. `known` names what the baseline remembers as cumulative; `raw` is the page before
+ * relabelling, which alone tells when its process started (D7).
+ */
 export function groupFamilies(
   page: Page,
   table: SeriesTable,
   known: ReadonlyMap<string, CumulativeKind>,
+  raw: Page = page,
 ): Families {
   const roleOf = createRoles(page, known);
   const into: Sorting = {
@@ -105,11 +111,11 @@ export function groupFamilies(
       name = series.name;
       role = roleOf(name);
     }
-    sortSample(into, table, role, series, page.values[i] as number);
+    sortSample(into, table, role, series, page.values[i] as number, page.timesMs.get(i));
   }
   const cumulative = [...into.counters.values(), ...assemble(into)];
   attachCreated(cumulative, into.created, table);
-  const startMs = processStart(page);
+  const startMs = processStart(raw);
   return {
     gauges: [...into.gauges.values()],
     cumulative,
@@ -120,14 +126,26 @@ export function groupFamilies(
   };
 }
 
-function sortSample(into: Sorting, table: SeriesTable, role: Role, given: Series, value: number): void {
+function sortSample(
+  into: Sorting,
+  table: SeriesTable,
+  role: Role,
+  given: Series,
+  value: number,
+  timeMs: number | undefined,
+): void {
   const series = role.name === given.name ? given : renameSeries(table, given, role.name);
   switch (role.part) {
     case 'gauge':
       if (role.untyped) markUntyped(into.untyped, role.family);
       if (into.gauges.has(series)) return drop(into, 'duplicate');
       if (!Number.isFinite(value)) return drop(into, 'nan');
-      into.gauges.set(series, { series, value, metadata: role.metadata });
+      into.gauges.set(series, {
+        series,
+        value,
+        metadata: role.metadata,
+        ...(timeMs === undefined ? {} : { timeMs }),
+      });
       return;
     case 'counter':
       if (into.counters.has(series)) return drop(into, 'duplicate');

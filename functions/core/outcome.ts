@@ -29,6 +29,8 @@ export type ScrapeFailureCode =
   | 'not_exposition'
   /** More samples than `sample_limit`. */
   | 'sample_limit'
+  /** A sample beyond `label_limit`, `label_name_length_limit` or `label_value_length_limit`. */
+  | 'label_limit'
   /** The baseline of this page would not fit one DynamoDB item. */
   | 'state_too_large'
   /** A program error met on this page: only this target is left out. */

@@ -8,13 +8,14 @@ import { type Baseline, duePending, giveUp } from './baseline.ts';
 import { encodeBaseline } from './baseline-format.ts';
 import { cautionAtStart } from './caution.ts';
 import { MAX_TRACKED_SERIES, observe } from './delta.ts';
-import { parseExposition } from './exposition.ts';
+import { MAX_PAGE_SAMPLES, parseExposition } from './exposition.ts';
 import { groupFamilies } from './families.ts';
 import type { DropReason } from './outcome.ts';
 import { type Memory, buildPoints, reportGauges, trimMemory } from './points.ts';
 import type { Ports, ScrapeResult } from './ports.ts';
 import { type RunReport, addDrops, reportRun } from './report.ts';
 import { sendAll } from './sending.ts';
+import { readingOf, viewPage } from './page-view.ts';
 import { shapeOf } from './targets.ts';
 import { type TargetRun, beginDrain, beginRun, itemOf, settledBaseline } from './target-run.ts';
 import type { ShardWork } from './work.ts';
@@ -101,7 +102,7 @@ async function scrapeTarget(
     up: run.up,
     durationMs,
     samples: run.samples,
-    samplesPostRelabeling: run.samples,
+    samplesPostRelabeling: page?.samplesPostRelabeling ?? 0,
     seriesAdded: page?.seriesAdded ?? 0,
   });
   const due = page?.due ?? pendingOf(run.baseline);
@@ -121,18 +122,21 @@ function takeIn(
   scrapedAtMs: number,
   work: ShardWork,
   fits: (baseline: Uint8Array) => boolean,
-  { table }: Memory,
+  { table, views }: Memory,
 ) {
   try {
-    const parsed = parseExposition(body, table, target.sampleLimit, complete);
+    const parsed = parseExposition(body, table, MAX_PAGE_SAMPLES, complete);
     if (parsed.code !== 'page') return parsed;
-    const families = groupFamilies(parsed.page, table, kindsOf(baseline));
+    const viewed = viewPage(parsed.page, target, table, views);
+    if (viewed.code !== 'page') return viewed;
+    const families = groupFamilies(viewed.page, table, kindsOf(baseline), parsed.page);
     const { refused } = parsed.page;
     const samples = parsed.page.values.length;
+    const samplesPostRelabeling = viewed.page.values.length;
     const facts = {
       tickMs: work.tickMs,
       scrapedAtMs,
-      shape: shapeOf(path, parsed.page.format),
+      shape: shapeOf(path, parsed.page.format, readingOf(target)),
       samples,
       intervalMs: target.intervalMs,
       maxStalenessMs: work.maxStalenessMs,
@@ -140,7 +144,14 @@ function takeIn(
     };
     for (const maxSeries of [MAX_TRACKED_SERIES, 0]) {
       const observation = observe(baseline, families, { ...facts, maxSeries });
-      const taken = { code: 'taken', refused, families, samples, ...observation } as const;
+      const taken = {
+        code: 'taken',
+        refused,
+        families,
+        samples,
+        samplesPostRelabeling,
+        ...observation,
+      } as const;
       if (fits(encodeBaseline(observation.baseline))) return taken;
     }
     return {

@@ -5,8 +5,9 @@
 import * as dynatrace from './dynatrace.ts';
 import type { Metadata } from './exposition.ts';
 import type { Families } from './families.ts';
-import type { Attributes, DataPoint, Series, Target } from './model.ts';
+import type { Attributes, DataPoint, Labels, Series, Target } from './model.ts';
 import { type DropReason, assert } from './outcome.ts';
+import { type PageViews, trimViews } from './page-view.ts';
 import { type SeriesTable, createSeriesTable, internSeries, trimSeriesTable } from './series.ts';
 import { type SeriesState, sendableIncrease } from './series-state.ts';
 import { identityOf } from './targets.ts';
@@ -25,6 +26,7 @@ export interface Memory {
   readonly table: SeriesTable;
   /** target key -> series -> what its points are called; null: it cannot be sent. */
   readonly names: Map<string, Map<Series, PointName | null>>;
+  readonly views: PageViews;
 }
 
 /** What Dynatrace calls a series: the same for each of its points. */
@@ -39,7 +41,7 @@ interface PointName {
 export const MAX_REMEMBERED_NAMES = 100_000;
 
 export function createMemory(): Memory {
-  return { table: createSeriesTable(), names: new Map() };
+  return { table: createSeriesTable(), names: new Map(), views: new Map() };
 }
 
 /** Between two runs: keeps the memory within its bounds. */
@@ -48,7 +50,10 @@ export function trimMemory(memory: Memory): void {
   trimSeriesTable(memory.table);
   let names = 0;
   for (const known of memory.names.values()) names += known.size;
-  if (memory.table.texts.length < before || names > MAX_REMEMBERED_NAMES) memory.names.clear();
+  const emptied = memory.table.texts.length < before;
+  if (emptied || names > MAX_REMEMBERED_NAMES) memory.names.clear();
+  if (emptied) memory.views.clear();
+  trimViews(memory.views);
 }
 
 export interface Sendables {
@@ -97,11 +102,11 @@ export function buildPoints(
       sendables.push({ key: state.series.key, state, points });
     }
   }
-  for (const { series, value, metadata: about } of page?.gauges ?? []) {
-    const named = name(series);
+  for (const { series, value, metadata: about, timeMs = tickMs } of page?.gauges ?? []) {
+    const named = dynatrace.isTimeTaken(timeMs, tickMs) ? name(series) : 'unsendable';
     if (typeof named === 'string') drop(named);
     else {
-      const point: DataPoint = { kind: 'gauge', ...fields(named, about, tickMs), value };
+      const point: DataPoint = { kind: 'gauge', ...fields(named, about, timeMs), value };
       sendables.push({ key: series.key, points: [point] });
     }
   }
@@ -137,10 +142,24 @@ function createNaming(target: Target, memory: Memory): (series: Series) => Point
 
 function pointName(series: Series, identity: Attributes): PointName | null {
   const name = dynatrace.metricKey(series.name);
-  const attributes = dynatrace.pointAttributes(series.labels, identity);
+  const attributes = dynatrace.pointAttributes(...identified(series.labels, identity));
   if (name === undefined || attributes === undefined) return null;
   const sorted = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
   return { name, attributes, identity: JSON.stringify([name, sorted]) };
+}
+
+/** A page or a rule may name another job and instance than the target's (`honor_labels`): then they are the identity. */
+function identified(labels: Labels, target: Attributes): [Labels, Attributes] {
+  const rest: string[] = [];
+  let identity = target;
+  for (let i = 0; i < labels.length; i += 2) {
+    const label = labels[i] as string;
+    const value = labels[i + 1] as string;
+    if (label === 'job') identity = { ...identity, 'service.name': value };
+    else if (label === 'instance') identity = { ...identity, 'service.instance.id': value };
+    else rest.push(label, value);
+  }
+  return [rest, identity];
 }
 
 /** A counter is one point, a histogram is one, a summary is split into its count and its sum. */

@@ -7,12 +7,17 @@ import { createTarget } from './targets.ts';
 export interface TargetDocument {
   readonly name: string;
   readonly value: string;
+  /** When it was last changed, where that is known: of two that contradict each other the newer one is refused. */
+  readonly modifiedAtMs?: number;
   /** A SecureString comes as cipher text, of which every word would pass for a host. */
   readonly type?: 'String' | 'StringList' | 'SecureString';
 }
 
 export interface DocumentProblem {
   readonly document: string;
+  /** Both from 1; absent where the document as a whole is at fault, or is a list of addresses. */
+  readonly line?: number;
+  readonly column?: number;
   readonly message: string;
 }
 
@@ -70,7 +75,7 @@ function readDocument(
   return bad;
 }
 
-function describeTwin({ job, instance }: Target): string {
+export function describeTwin({ job, instance }: Target): string {
   const cause = 'its scheme, path or query differ, and Dynatrace could not tell the two apart';
   return `cannot scrape ${instance} twice in the job ${job}: ${cause}; give one of them a document of its own`;
 }

@@ -61,9 +61,12 @@ export function urlOf(target: Omit<TargetIdentity, 'job' | 'instance' | 'path'>,
   return `${target.scheme}://${target.address}${path}${query.length === 0 ? '' : `?${query.join('&')}`}`;
 }
 
-/** How a page is read: what changes it may show old series under new names, which must not count from zero (D5). */
-export function shapeOf(path: string, format: string): number {
-  return hashText(JSON.stringify([IDENTITY_VERSION, path, format]));
+/**
+ * How a page is read: what changes it may show old series under new names, which must not count from zero (D5).
+ * `reading` is what the target's settings make of its labels.
+ */
+export function shapeOf(path: string, format: string, reading: string): number {
+  return hashText(JSON.stringify([IDENTITY_VERSION, path, format, reading]));
 }
 
 /** Resource attributes as the Collector's Prometheus receiver sets them. */

@@ -74,13 +74,14 @@ describe('attributes', () => {
   });
 });
 
-test('a shape changes with path and format, and with nothing else (D5)', () => {
+test('a shape changes with path, format and reading, and with nothing else (D5)', () => {
   const shapes = [
-    shapeOf('/v1/metrics', 'text'),
-    shapeOf('/metrics', 'text'),
-    shapeOf('/v1/metrics', 'openmetrics'),
-    shapeOf('/v1/metrics,text', ''),
+    shapeOf('/v1/metrics', 'text', ''),
+    shapeOf('/metrics', 'text', ''),
+    shapeOf('/v1/metrics', 'openmetrics', ''),
+    shapeOf('/v1/metrics,text', '', ''),
+    shapeOf('/v1/metrics', 'text', 'other labels'),
   ];
-  assert.equal(new Set(shapes).size, 4);
-  assert.equal(shapeOf('/v1/metrics', 'text'), shapes[0]);
+  assert.equal(new Set(shapes).size, 5);
+  assert.equal(shapeOf('/v1/metrics', 'text', ''), shapes[0]);
 });
