@@ -104,7 +104,7 @@ function isTarget(value: unknown): value is Target {
   if (typeof target !== 'object' || target === null) return false;
   const texts = [target.key, target.job, target.instance, target.address, target.path];
   const numbers = [target.intervalMs, target.timeoutMs, target.sampleLimit, target.bodySizeLimitBytes];
-  // Of each release the newest fields: a message of the one before has none of them.
+  // A message of a release before these options has none of them.
   const lists = [target.params, target.labels, target.metricRelabelConfigs, target.httpHeaders];
   return (
     texts.every((text) => typeof text === 'string') &&

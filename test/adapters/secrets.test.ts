@@ -16,7 +16,7 @@ import {
 import { type SecretAnswer, tokenNameOf } from '../../functions/core/secrets.ts';
 import type { Clock } from '../../functions/core/ports.ts';
 import { FAKE_AWS } from '../fakes/aws-json.ts';
-import { startSecretsManager } from '../fakes/secrets-manager.ts';
+import { startSecretsManager } from '../fakes/secrets-by-arn.ts';
 import { startSsm } from '../fakes/ssm.ts';
 
 const PREFIX = '/nim-to-dynatrace';

@@ -39,6 +39,12 @@ test("a target has Prometheus' interval and timeout, and limits that its state i
     [intervalMs, timeoutMs, sampleLimit, bodySizeLimitBytes, initialValue],
     [60_000, 10_000, 50_000, 8_388_608, 'auto'],
   );
+  const { followRedirects, enableCompression, honorLabels, honorTimestamps, labels } = targetOf('a:1');
+  assert.deepEqual(
+    [followRedirects, enableCompression, honorLabels, honorTimestamps],
+    [true, true, false, true],
+  );
+  assert.deepEqual(labels, []);
 });
 
 test('urlOf writes a query once more as it was meant', () => {

@@ -134,6 +134,9 @@ describe('readMessage', () => {
       { ...wire, targets: [{ ...target, timeoutMs: 0 }] },
       { ...wire, targets: [{ ...target, sampleLimit: '9' }] },
       { ...wire, targets: [{ ...target, params: 'a=1' }] },
+      // As a release without these options wrote it.
+      { ...wire, targets: [{ ...target, httpHeaders: undefined }] },
+      { ...wire, targets: [{ ...target, labels: undefined }] },
     ],
     'its drains are not as dispatch writes them': [
       { ...wire, drains: undefined },
