@@ -94,7 +94,8 @@ export function readKeys<P extends Place>(
       continue;
     }
     places.set(entry.key, entry.value.at);
-    if (!isNull(entry.value)) values[entry.key] = readValue(entry.value, entry.key, key, reading);
+    const zero = isNull(entry.value) ? ZEROS[key.kind] : undefined;
+    values[entry.key] = zero ?? readValue(entry.value, entry.key, key, reading);
   }
   for (const [name, key] of Object.entries(table)) {
     if (key.use === 'honoured' && key.default !== undefined && values[name] === undefined) {
@@ -107,6 +108,9 @@ export function readKeys<P extends Place>(
     placeOf: (key) => places.get(key) ?? node.at,
   };
 }
+
+/** What Prometheus reads where `key:` has no value: not the default. */
+const ZEROS: Partial<Record<Kind, unknown>> = { text: '', flag: false, duration: 0, count: 0, bytes: 0 };
 
 function reportUnused(
   { key: name, at, value }: YamlEntry,
@@ -152,6 +156,7 @@ function describeUnknown(name: string, place: Place, search: boolean): string {
 function readValue(node: YamlNode, name: string, key: HonouredKey, reading: Reading): unknown {
   const { problem } = reading.findings;
   const { kind, max, example } = key;
+  if (isNull(node) && kind !== 'choice') return undefined;
   if (kind === 'mapping' || kind === 'list' || kind === 'texts') {
     const wanted = kind === 'mapping' ? 'mapping' : 'list';
     if (node.kind !== wanted) {
