@@ -8,6 +8,7 @@ export type LogEvent =
   | 'documents_unread'
   | 'owing_unread'
   | 'document_invalid'
+  | 'targets_unread'
   | 'targets_over_limit'
   | 'messages_unsent'
   // scrape

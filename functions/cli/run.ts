@@ -101,7 +101,12 @@ async function tickUntil(
   for (let i = 0; i < settings.count && !interrupted.aborted; i++) {
     tickMs = Math.max(systemClock.wallMs(), tickMs + 1);
     const budgetMs = settings.once ? ONCE_DEADLINE_MS : Math.max(MIN_DEADLINE_MS, settings.intervalMs);
-    const [message] = planShards(scraped, await ports.owing(), tickMs).messages;
+    const [message] = planShards({
+      tickMs,
+      previousTickMs: 0,
+      targets: scraped,
+      owing: await ports.owing(),
+    }).messages;
     assert(message !== undefined, 'there is a target to scrape');
     const report = await runShard(
       {

@@ -18,7 +18,6 @@ export interface ShardWork {
 
 /** What travels in the queue: everything the worker needs but secrets and its own facts. */
 export interface ShardMessage {
-  readonly version: typeof MESSAGE_VERSION;
   readonly tickMs: number;
   readonly shards: number;
   readonly shard: number;
@@ -26,13 +25,27 @@ export interface ShardMessage {
   readonly drains: readonly string[];
 }
 
-export const MESSAGE_VERSION = 1;
+export const MESSAGE_VERSION = 2;
 /** Targets of one shard: what one run scrapes, sends and commits with time to spare. There is one shard so far. */
 export const MAX_SHARD_TARGETS = 150;
 /** Vanished targets drained at once: beside a full shard, with keys of 2 KB, they fit one queue message. */
 export const MAX_DRAINS = 50;
 /** A message older than this is dropped: the ticks behind it carry everything it would have. */
 export const MAX_MESSAGE_AGE_MS = 120_000;
+
+/** The longest time between two ticks that is an interval, and no pause of the schedule. */
+export const MAX_TICK_INTERVAL_MS = 3_600_000;
+
+/** What there is to do at one tick. */
+export interface TickPlan {
+  readonly tickMs: number;
+  /** When the schedule fired before, or would have. */
+  readonly previousTickMs: number;
+  /** All that the documents name, due or not. */
+  readonly targets: readonly Target[];
+  /** Keys of all items with something pending, oldest first; none where the list of targets may not be whole. */
+  readonly owing: readonly string[];
+}
 
 export interface ShardPlan {
   readonly messages: readonly ShardMessage[];
@@ -41,10 +54,9 @@ export interface ShardPlan {
 
 /**
  * One message for the one shard, none if there is nothing to do. Targets past the bound are named, not scraped; which
- * ones does not change by tick. `owing` are the keys of all items with something pending, oldest first: those of no
- * target are drained, a shard full of them at a time.
+ * ones does not change by tick. Those of `owing` that no document names are drained, a shard full of them at a time.
  */
-export function planShards(targets: readonly Target[], owing: readonly string[], tickMs: number): ShardPlan {
+export function planShards({ tickMs, previousTickMs, targets, owing }: TickPlan): ShardPlan {
   const sorted = [...targets].sort((a, b) => (a.key < b.key ? -1 : 1));
   const over = sorted.length - MAX_SHARD_TARGETS;
   const problems =
@@ -56,15 +68,39 @@ export function planShards(targets: readonly Target[], owing: readonly string[],
         ];
   const known = new Set(targets.map((target) => target.key));
   const drains = owing.filter((key) => !known.has(key)).slice(0, MAX_DRAINS);
-  const message: ShardMessage = {
-    version: MESSAGE_VERSION,
-    tickMs,
-    shards: 1,
-    shard: 0,
-    targets: sorted.slice(0, MAX_SHARD_TARGETS),
-    drains,
-  };
-  return { messages: targets.length + drains.length === 0 ? [] : [message], problems };
+  const sinceMs = Math.min(tickMs - previousTickMs, MAX_TICK_INTERVAL_MS);
+  const due = sorted
+    .slice(0, MAX_SHARD_TARGETS)
+    .filter(({ intervalMs }) => isDue(intervalMs, previousTickMs, tickMs))
+    // A shorter interval than the schedule's is the schedule's.
+    .map((target) => ({ ...target, intervalMs: Math.max(target.intervalMs, sinceMs) }));
+  const message: ShardMessage = { tickMs, shards: 1, shard: 0, targets: due, drains };
+  return { messages: due.length + drains.length === 0 ? [] : [message], problems };
+}
+
+/** Whether the interval's grid has a point after the previous tick, up to this one. */
+export function isDue(intervalMs: number, previousTickMs: number, tickMs: number): boolean {
+  return Math.floor(tickMs / intervalMs) > Math.floor(previousTickMs / intervalMs);
+}
+
+/** Settings of a job are written once, not with each of its targets: rules and certificates are long. */
+export function writeMessage({ targets, ...message }: ShardMessage): string {
+  const settings = new Map<string, number>();
+  const written = targets.map((target) => {
+    const [own, shared] = splitSettings(target);
+    const text = JSON.stringify(shared);
+    const index = settings.get(text) ?? settings.size;
+    settings.set(text, index);
+    return { ...own, settings: index };
+  });
+  const head = JSON.stringify({ version: MESSAGE_VERSION, ...message, targets: written });
+  return `${head.slice(0, -1)},"settings":[${[...settings.keys()].join(',')}]}`;
+}
+
+function splitSettings(target: Target): readonly [own: object, shared: object] {
+  const { key, job, instance, scheme, address, path, params, labels, intervalMs, timeoutMs, ...shared } =
+    target;
+  return [{ key, job, instance, scheme, address, path, params, labels, intervalMs, timeoutMs }, shared];
 }
 
 /** The same tick, plan and shard is the same message: the queue drops the second within five minutes. */
@@ -78,15 +114,16 @@ export type ReadMessage =
 
 /** Reads a message's JSON value. Dispatch and worker are deployed together, but a message may be older than a deploy. */
 export function readMessage(value: unknown): ReadMessage {
-  const message = value as Partial<ShardMessage> | null;
+  const message = value as (Partial<ShardMessage> & { version?: unknown; settings?: unknown }) | null;
   if (typeof message !== 'object' || message === null || message.version !== MESSAGE_VERSION) {
     return malformed(`its version is not ${MESSAGE_VERSION}`);
   }
-  const { tickMs, shards, shard, targets, drains } = message;
-  if (![tickMs, shards, shard].every((field) => Number.isSafeInteger(field) && (field as number) >= 0)) {
+  const { tickMs, shards, shard, targets, drains, settings } = message;
+  if (!isCount(tickMs) || !isCount(shards) || !isCount(shard)) {
     return malformed('tick or shard is no whole number');
   }
-  if (!Array.isArray(targets) || targets.length > MAX_SHARD_TARGETS || !targets.every(isTarget)) {
+  const read = Array.isArray(targets) && targets.length <= MAX_SHARD_TARGETS ? joined(targets, settings) : [];
+  if (read.length !== targets?.length || !read.every(isTarget)) {
     return malformed('its targets are not as dispatch writes them');
   }
   if (
@@ -96,15 +133,26 @@ export function readMessage(value: unknown): ReadMessage {
   ) {
     return malformed('its drains are not as dispatch writes them');
   }
-  return { code: 'message', message: message as ShardMessage };
+  return { code: 'message', message: { tickMs, shards, shard, targets: read, drains } };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Each target with the settings to which it points. */
+function joined(targets: readonly unknown[], settings: unknown): readonly unknown[] {
+  const all = Array.isArray(settings) ? (settings as readonly unknown[]) : [];
+  return targets.map((target) => {
+    const { settings: index, ...own } = { ...(target as { settings?: number }) };
+    return { ...(all[index ?? -1] as object | undefined), ...own };
+  });
 }
 
 function isTarget(value: unknown): value is Target {
-  const target = value as Partial<Target> | null;
-  if (typeof target !== 'object' || target === null) return false;
+  const target = value as Partial<Target>;
   const texts = [target.key, target.job, target.instance, target.address, target.path];
   const numbers = [target.intervalMs, target.timeoutMs, target.sampleLimit, target.bodySizeLimitBytes];
-  // A message of a release before these options has none of them.
   const lists = [target.params, target.labels, target.metricRelabelConfigs, target.httpHeaders];
   return (
     texts.every((text) => typeof text === 'string') &&

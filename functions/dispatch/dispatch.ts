@@ -1,18 +1,27 @@
-/** One tick: target documents -> targets, and those that vanished and still owe -> one message per shard. */
+/**
+ * One tick: target documents -> scrape_configs -> targets, and those that vanished and still owe -> one message per
+ * shard.
+ */
 import type { Log } from '../adapters/log.ts';
 import type { Owing } from '../adapters/owing-dynamodb.ts';
 import type { Parameters } from '../adapters/parameters-ssm.ts';
 import type { Queue } from '../adapters/queue-sqs.ts';
 import type { SelfMetrics } from '../adapters/self-metrics.ts';
-import { readDocuments } from '../core/settings.ts';
-import { deduplicationId, planShards } from '../core/work.ts';
+import type { DocumentsInForce } from '../core/documents-in-force.ts';
+import { type PlanningPorts, planTargets } from '../core/planning.ts';
+import { deduplicationId, planShards, writeMessage } from '../core/work.ts';
 
 export interface DispatchDeps {
-  readonly parameters: Parameters;
+  readonly parameters: Pick<Parameters, 'targetDocuments'>;
+  readonly planning: PlanningPorts;
   readonly owing: Owing;
   readonly queue: Queue;
   readonly log: Log;
   readonly metrics: SelfMetrics;
+  /** Where remedies put secrets. */
+  readonly prefix: string;
+  /** What a warm function remembers: when the schedule fired before. */
+  readonly memory: { previousTickMs?: number };
 }
 
 /** What the schedule sends: the moment it meant, the same for a doubled delivery. */
@@ -20,9 +29,12 @@ export interface ScheduleEvent {
   readonly scheduledTime: string;
 }
 
+/** The schedule's default; a cold start cannot know when it fired before. */
+const DEFAULT_TICK_MS = 60_000;
+
 /** `deadlineMs` is on the monotonic clock. Never throws for what the world did: the next tick carries everything. */
 export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlineMs: number): Promise<void> {
-  const { parameters, owing, queue, log, metrics } = deps;
+  const { parameters, planning, prefix, owing, queue, log, metrics } = deps;
   const tickMs = Math.floor(Date.parse(event.scheduledTime) / 1000) * 1000;
   if (!Number.isFinite(tickMs)) {
     const problem = `cannot read the tick: scheduledTime is ${JSON.stringify(event.scheduledTime)}; restore the schedule's input`;
@@ -31,31 +43,55 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
   const read = await parameters.targetDocuments(deadlineMs);
   if (read.code === 'failed') return log.error('documents_unread', { tickMs, problem: read.message });
 
-  const { targets, problems } = readDocuments(read.documents);
-  for (const { document, message } of problems) log.warn('document_invalid', { document, problem: message });
-  // Only after a complete read of the documents may a target count as vanished.
-  const owed = await owing.keys(deadlineMs);
+  const planned = await planTargets(read.documents, planning, { prefix }, deadlineMs);
+  const { documents, targets, complete } = planned;
+  tell(documents, log);
+  for (const problem of planned.problems) log.warn('targets_unread', { tickMs, problem });
+
+  // Only after a complete read of documents and discoveries may a target count as vanished.
+  const owed = complete ? await owing.keys(deadlineMs) : { code: 'read' as const, keys: [] };
   if (owed.code === 'failed') log.warn('owing_unread', { tickMs, problem: owed.message });
-  const plan = planShards(targets, owed.code === 'read' ? owed.keys : [], tickMs);
+  const plan = planShards({
+    tickMs,
+    previousTickMs: previousTick(deps.memory, tickMs),
+    targets,
+    owing: owed.code === 'read' ? owed.keys : [],
+  });
   for (const problem of plan.problems) log.error('targets_over_limit', { problem });
 
   const unsent = await queue.send(
     plan.messages.map((message) => ({
       shard: message.shard,
-      body: JSON.stringify(message),
+      body: writeMessage(message),
       deduplicationId: deduplicationId(message),
     })),
     deadlineMs,
   );
   for (const { shard, code, message } of unsent)
     log.error('messages_unsent', { shard, code, problem: message });
-  const invalid = new Set(problems.map(({ document }) => document)).size;
+  const invalid = new Set(documents.problems.map(({ document }) => document)).size;
   log.info('dispatch_finished', {
     tickMs,
     documents: read.documents.length,
     invalid,
     targets: targets.length,
+    due: plan.messages.reduce((sum, message) => sum + message.targets.length, 0),
     drains: plan.messages.reduce((sum, message) => sum + message.drains.length, 0),
   });
   metrics.publish([{ name: 'documents.invalid', unit: 'Count', value: invalid }]);
+}
+
+function tell({ problems, states }: DocumentsInForce, log: Log): void {
+  const stateOf = new Map(states.map((state) => [state.name, state]));
+  for (const { document, line, column, message } of problems) {
+    const { version, versionInForce } = stateOf.get(document) ?? {};
+    log.warn('document_invalid', { document, version, versionInForce, line, column, problem: message });
+  }
+}
+
+/** The tick before this one; a doubled delivery of the same tick does not make it its own predecessor. */
+function previousTick(memory: DispatchDeps['memory'], tickMs: number): number {
+  const before = memory.previousTickMs;
+  if (before === undefined || before < tickMs) memory.previousTickMs = tickMs;
+  return before !== undefined && before < tickMs ? before : tickMs - DEFAULT_TICK_MS;
 }

@@ -4,6 +4,8 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import { systemClock } from '../adapters/clock.ts';
+import { createDiscovery } from '../adapters/discovery.ts';
+import { createDnsDiscovery } from '../adapters/dns.ts';
 import { required } from '../adapters/env.ts';
 import { createLog } from '../adapters/log.ts';
 import { logBugs } from '../adapters/log-bugs.ts';
@@ -11,6 +13,7 @@ import { createOwing } from '../adapters/owing-dynamodb.ts';
 import { createParameters } from '../adapters/parameters-ssm.ts';
 import { createQueue } from '../adapters/queue-sqs.ts';
 import { createSelfMetrics } from '../adapters/self-metrics.ts';
+import { createHistories } from '../core/histories.ts';
 import { type DispatchDeps, type ScheduleEvent, dispatch } from './dispatch.ts';
 
 /** Left at the end, so that the last request is aborted and said so, rather than cut off by Lambda. */
@@ -18,12 +21,17 @@ const MARGIN_MS = 2_000;
 
 const log = createLog({ service: 'dispatch' });
 
+const prefix = required('PARAMETER_PREFIX');
+const parameters = createParameters({ client: new SSMClient(), prefix, clock: systemClock });
+
 const deps: DispatchDeps = {
-  parameters: createParameters({
-    client: new SSMClient(),
-    prefix: required('PARAMETER_PREFIX'),
-    clock: systemClock,
-  }),
+  parameters,
+  planning: {
+    histories: createHistories(parameters.earlierVersions),
+    discover: createDiscovery({ dns: createDnsDiscovery({ clock: systemClock }) }),
+  },
+  prefix,
+  memory: {},
   owing: createOwing({ client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock: systemClock }),
   queue: createQueue({ client: new SQSClient(), queueUrl: required('QUEUE_URL'), clock: systemClock }),
   log,
