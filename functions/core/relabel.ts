@@ -27,17 +27,17 @@ export const DEFAULT_RELABEL_CONFIG: RelabelConfig = {
 export const MAX_REGEX_LENGTH = 8_192;
 /**
  * What counted repetitions and Unicode classes may add to the length of a regex, in instructions. `[0-9a-f]{64}` adds
- * 62; each instruction costs memory, and time at each character of a value.
+ * 51; each instruction costs memory, and time at each character of a value.
  */
 export const MAX_REPETITION_SIZE = 1_000;
 /** Instructions of all regexes in one list: some 100 MB at the very worst. */
 export const MAX_RULES_SIZE = 50_000;
 /**
- * Instructions of a regex times characters of the text it reads: a third of a second at the very worst, and a list of
+ * Instructions of a regex times characters of the text it reads: some tenths of a second at the very worst, and a list of
  * 8,000 characters still reads 600. Labels with more to read are dropped, as by the rule.
  */
 export const MAX_MATCH_STEPS = 5_000_000;
-/** Rules of one list; the longest public ones have some 60. */
+/** Rules of one list: more than anyone writes by hand. */
 export const MAX_RULES = 500;
 /** Labels joined by one rule: more than any target has reason to carry. */
 export const MAX_SOURCE_LABELS = 64;

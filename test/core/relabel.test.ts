@@ -315,15 +315,14 @@ describe('properties', () => {
   test('hashmod spreads over all parts, and stays within them', () => {
     const rules = rulesOf({ action: 'hashmod', source_labels: ['a'], modulus: 4, target_label: 'part' });
     const parts = new Set(Array.from({ length: 50 }, (_, i) => relabel(['a', `nim-${i}`], rules)?.[3]));
-    assert.deepEqual([...parts].toSorted(), ['0', '1', '2', '3']);
+    assert.deepEqual(parts, new Set(['0', '1', '2', '3']));
   });
 
   test('any text is either a rule or named, and never throws', () => {
-    const piece = fc.constantFrom(
-      ...['(', ')', '[', ']', '{2}', '{9,}', '*', '+', '?', '|', '\\', '\\Q', '\\E', '\\p{L}', '^', '$', '.'],
-      ...['(?i)', '(?P<n>', '[^', '[:alpha:]', 'a', 'é', '😀', '\ud800', '$1', '${', '}'],
-    );
-    const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''));
+    const pieces =
+      '( ) [ ] {2} {9,} * + ? | \\ \\Q \\E \\p{L} ^ $ . (?i) (?P<n> [^ [:alpha:] a é 😀 \ud800 $1 ${ }';
+    const piece = fc.constantFrom(...pieces.split(' '));
+    const text = fc.array(piece, { maxLength: 12 }).map((some) => some.join(''));
     fc.assert(
       fc.property(text, text, text, (regex, target_label, value) => {
         const compiled = compileRelabel([configOf({ source_labels: ['a'], regex, target_label })]);
