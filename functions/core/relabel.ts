@@ -235,7 +235,8 @@ const SHORTER = 'use fewer or smaller repetitions, or a shorter list';
 /**
  * What is wrong with a rule: all that Prometheus refuses when it loads one (Config.Validate, names in UTF-8), and our
  * bounds. Two things that Prometheus refuses pass, as they mean nothing: a field that is written out with its default
- * value where it may not stand, and an empty list of source labels.
+ * value where it may not stand, and an empty list of source labels. One that it takes is refused, as by RE2 itself: two
+ * groups of one name.
  */
 export function checkRelabel(config: RelabelConfig): string | undefined {
   const cause = checkFields(config) ?? checkNames(config) ?? checkRegex(config.regex);
