@@ -25,11 +25,19 @@ export const DEFAULT_RELABEL_CONFIG: RelabelConfig = {
 
 /** Characters of one regex: all of the largest parameter, so that any list of metric names fits. */
 export const MAX_REGEX_LENGTH = 8_192;
-/** Instructions of one regex with its repetitions written out: a few milliseconds and megabytes to compile. */
-export const MAX_REGEX_SIZE = 10_000;
-/** The same for one list of rules: what a job keeps in memory. */
+/**
+ * What counted repetitions and Unicode classes may add to the length of a regex, in instructions. `[0-9a-f]{64}` adds
+ * 51; each instruction costs memory, and time at each character of a value.
+ */
+export const MAX_REPETITION_SIZE = 1_000;
+/** Instructions of all regexes in one list: some 100 MB at the very worst. */
 export const MAX_RULES_SIZE = 50_000;
-/** Rules of one list; the longest public ones have some 60. */
+/**
+ * Instructions of a regex times characters of the text it reads: some tenths of a second at the very worst, and a list of
+ * 8,000 characters still reads 600. Labels with more to read are dropped, as by the rule.
+ */
+export const MAX_MATCH_STEPS = 5_000_000;
+/** Rules of one list: more than anyone writes by hand. */
 export const MAX_RULES = 500;
 /** Labels joined by one rule: more than any target has reason to carry. */
 export const MAX_SOURCE_LABELS = 64;
@@ -49,6 +57,8 @@ export interface RelabelRule {
   readonly replacement: Template;
   /** Whether a template refers to what the regex captured; else it is enough to know that it matches. */
   readonly captures: boolean;
+  /** Characters that the regex may be given to read. */
+  readonly longest: number;
 }
 
 export type CompiledRules =
@@ -92,29 +102,29 @@ export function applyRules(builder: LabelBuilder, rules: readonly RelabelRule[])
 
 function applyRule(builder: LabelBuilder, rule: RelabelRule): boolean {
   const { config, regex } = rule;
+  const source = sourceOf(builder, config);
+  if (source.length > rule.longest) return false;
   switch (config.action) {
     case 'replace':
-      return replace(builder, rule);
+      return replace(builder, rule, source);
     case 'keep':
-      return regex.test(sourceOf(builder, config));
+      return regex.test(source);
     case 'drop':
-      return !regex.test(sourceOf(builder, config));
+      return !regex.test(source);
     case 'keepequal':
-      return getLabel(builder, config.targetLabel) === sourceOf(builder, config);
+      return getLabel(builder, config.targetLabel) === source;
     case 'dropequal':
-      return getLabel(builder, config.targetLabel) !== sourceOf(builder, config);
+      return getLabel(builder, config.targetLabel) !== source;
     case 'hashmod':
-      return put(builder, config.targetLabel, hashMod(sourceOf(builder, config), config.modulus));
+      return put(builder, config.targetLabel, hashMod(source, config.modulus));
     case 'lowercase':
-      return put(builder, config.targetLabel, toLower(sourceOf(builder, config)));
+      return put(builder, config.targetLabel, toLower(source));
     case 'uppercase':
-      return put(builder, config.targetLabel, toUpper(sourceOf(builder, config)));
+      return put(builder, config.targetLabel, toUpper(source));
     case 'labelmap':
-      return mapLabels(builder, rule);
     case 'labeldrop':
-      return removeLabels(builder, (name) => regex.test(name));
     case 'labelkeep':
-      return removeLabels(builder, (name) => !regex.test(name));
+      return changeNames(builder, rule);
     default:
       return unreachable(config.action);
   }
@@ -126,11 +136,10 @@ function sourceOf(builder: LabelBuilder, { sourceLabels, separator }: RelabelCon
   return sourceLabels.map((name) => getLabel(builder, name)).join(separator);
 }
 
-function replace(builder: LabelBuilder, rule: RelabelRule): boolean {
-  const captured = capture(rule, sourceOf(builder, rule.config));
+function replace(builder: LabelBuilder, rule: RelabelRule, source: string): boolean {
+  const captured = capture(rule, source);
   if (captured === undefined) return true;
-  const name = expand(rule.target, captured);
-  return name === '' || put(builder, name, expand(rule.replacement, captured));
+  return put(builder, expand(rule.target, captured), expand(rule.replacement, captured));
 }
 
 const NOTHING_CAPTURED: Captures = [];
@@ -147,28 +156,33 @@ function hashMod(value: string, modulus: number): string {
   return String(new DataView(hash.buffer, hash.byteOffset).getBigUint64(8) % BigInt(modulus));
 }
 
-/** Copies to new names. Prometheus would keep a label without a name, and then refuse every page; here it is none. */
-function mapLabels(builder: LabelBuilder, { regex, replacement }: RelabelRule): boolean {
+/** The actions on each label whose name matches, or does not. */
+function changeNames(builder: LabelBuilder, rule: RelabelRule): boolean {
   const entries = builder.entries.slice();
   for (let i = 0; i < entries.length; i += 2) {
     const name = entries[i] as string;
-    if (!regex.test(name)) continue;
-    const mapped = regex.matcher(name).replaceAll((...captured) => expand(replacement, captured as Captures));
-    if (mapped !== '' && !put(builder, mapped, entries[i + 1] as string)) return false;
+    if (name.length > rule.longest) return false;
+    const matches = rule.regex.test(name);
+    if (rule.config.action !== 'labelmap') {
+      if (matches === (rule.config.action === 'labeldrop')) setLabel(builder, name, '');
+    } else if (matches && !put(builder, mappedName(rule, name), entries[i + 1] as string)) {
+      return false;
+    }
   }
   return true;
 }
 
-function removeLabels(builder: LabelBuilder, goes: (name: string) => boolean): true {
-  const entries = builder.entries.slice();
-  for (let i = 0; i < entries.length; i += 2) {
-    if (goes(entries[i] as string)) setLabel(builder, entries[i] as string, '');
-  }
-  return true;
+/** As Go's ReplaceAllString: what stands outside of the match stays. */
+function mappedName({ regex, replacement }: RelabelRule, name: string): string {
+  return regex.matcher(name).replaceAll((...captured) => expand(replacement, captured as Captures));
 }
 
-/** Sets a label, or removes it if the value is empty; false past the bounds. */
+/**
+ * Sets a label, or removes it if the value is empty; false past the bounds. Nothing is set without a name; there
+ * `labelmap` in Prometheus makes a label that fails every scrape.
+ */
 function put(builder: LabelBuilder, name: string, value: string): boolean {
+  if (name === '') return true;
   if (name.length > MAX_NAME_LENGTH || value.length > MAX_VALUE_LENGTH) return false;
   setLabel(builder, name, value);
   return builder.entries.length <= 2 * MAX_LABELS;
@@ -184,7 +198,7 @@ export function compileRelabel(configs: readonly RelabelConfig[]): CompiledRules
   for (const config of configs) {
     const problem = checkRelabel(config);
     if (problem !== undefined) return { code: 'wrong', message: problem };
-    size += regexSize(config.regex, MAX_REGEX_SIZE);
+    size += sizeOf(config.regex);
     if (size > MAX_RULES_SIZE) {
       return wrong(`the regexes are together larger than ${MAX_RULES_SIZE} instructions; ${SHORTER}`);
     }
@@ -203,7 +217,12 @@ function compileRule(config: RelabelConfig): RelabelRule {
   const target = compileTemplate(config.targetLabel, groups);
   const replacement = compileTemplate(config.replacement, groups);
   const captures = [...target, ...replacement].some((part) => typeof part === 'number');
-  return { config, regex, target, replacement, captures };
+  const longest = Math.floor(MAX_MATCH_STEPS / (sizeOf(config.regex) + 1));
+  return { config, regex, target, replacement, captures, longest };
+}
+
+function sizeOf(regex: string): number {
+  return regexSize(regex, regex.length + MAX_REPETITION_SIZE);
 }
 
 /** As Prometheus: the text is put between anchors unread, so that `a)|(b` means what it means there. */
@@ -216,7 +235,8 @@ const SHORTER = 'use fewer or smaller repetitions, or a shorter list';
 /**
  * What is wrong with a rule: all that Prometheus refuses when it loads one (Config.Validate, names in UTF-8), and our
  * bounds. Two things that Prometheus refuses pass, as they mean nothing: a field that is written out with its default
- * value where it may not stand, and an empty list of source labels.
+ * value where it may not stand, and an empty list of source labels. One that it takes is refused, as by RE2 itself: two
+ * groups of one name.
  */
 export function checkRelabel(config: RelabelConfig): string | undefined {
   const cause = checkFields(config) ?? checkNames(config) ?? checkRegex(config.regex);
@@ -288,8 +308,8 @@ function checkRegex(regex: string): string | undefined {
   if (regex.length > MAX_REGEX_LENGTH) {
     return `the regex is longer than ${MAX_REGEX_LENGTH} characters; divide it among several rules`;
   }
-  if (regexSize(regex, MAX_REGEX_SIZE) > MAX_REGEX_SIZE) {
-    return `the regex with its repetitions written out is larger than ${MAX_REGEX_SIZE} instructions; ${SHORTER}`;
+  if (sizeOf(regex) === Infinity) {
+    return `the repetitions in the regex make more than ${MAX_REPETITION_SIZE} instructions; ${SHORTER}`;
   }
   try {
     compileRegex(regex);
