@@ -122,8 +122,8 @@ export function readMessage(value: unknown): ReadMessage {
   if (!isCount(tickMs) || !isCount(shards) || !isCount(shard)) {
     return malformed('tick or shard is no whole number');
   }
-  const read = Array.isArray(targets) && targets.length <= MAX_SHARD_TARGETS ? joined(targets, settings) : [];
-  if (read.length !== targets?.length || !read.every(isTarget)) {
+  const read: readonly unknown[] = Array.isArray(targets) ? joined(targets, settings) : [undefined];
+  if (read.length > MAX_SHARD_TARGETS || !read.every(isTarget)) {
     return malformed('its targets are not as dispatch writes them');
   }
   if (
@@ -150,7 +150,8 @@ function joined(targets: readonly unknown[], settings: unknown): readonly unknow
 }
 
 function isTarget(value: unknown): value is Target {
-  const target = value as Partial<Target>;
+  const target = value as Partial<Target> | undefined;
+  if (target === undefined) return false;
   const texts = [target.key, target.job, target.instance, target.address, target.path];
   const numbers = [target.intervalMs, target.timeoutMs, target.sampleLimit, target.bodySizeLimitBytes];
   const lists = [target.params, target.labels, target.metricRelabelConfigs, target.httpHeaders];

@@ -2,15 +2,20 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MAX_BATCH_BYTES } from '../../functions/adapters/queue-sqs.ts';
 import type { Target } from '../../functions/core/model.ts';
+import { DEFAULT_RELABEL_CONFIG } from '../../functions/core/relabel.ts';
 import { MAX_KEY_LENGTH, readAddress } from '../../functions/core/settings.ts';
 import { createTarget } from '../../functions/core/targets.ts';
 import {
   MAX_DRAINS,
   MAX_SHARD_TARGETS,
+  MAX_TICK_INTERVAL_MS,
   MESSAGE_VERSION,
+  type ShardPlan,
   deduplicationId,
+  isDue,
   planShards,
   readMessage,
+  writeMessage,
 } from '../../functions/core/work.ts';
 
 const TICK_MS = Date.parse('2026-01-01T00:00:00Z');
@@ -22,9 +27,14 @@ function targetOf(address: string): Target {
 const targets = (n: number) =>
   Array.from({ length: n }, (_, i) => targetOf(`10.0.${i >> 8}.${i & 255}:8000`));
 
+/** The plan of a tick, a minute after the one before. */
+function plan(named: readonly Target[], owing: readonly string[], sinceMs = 60_000): ShardPlan {
+  return planShards({ tickMs: TICK_MS, previousTickMs: TICK_MS - sinceMs, targets: named, owing });
+}
+
 describe('planShards', () => {
   test('150 targets are one message', () => {
-    const { messages, problems } = planShards(targets(MAX_SHARD_TARGETS), [], TICK_MS);
+    const { messages, problems } = plan(targets(MAX_SHARD_TARGETS), []);
     assert.deepEqual(problems, []);
     assert.equal(messages.length, 1);
     assert.equal(messages[0]?.targets.length, MAX_SHARD_TARGETS);
@@ -32,13 +42,13 @@ describe('planShards', () => {
 
   test('the 151st is named as over the limit; which one it is depends on no order', () => {
     const all = targets(MAX_SHARD_TARGETS + 1);
-    const plan = planShards(all, [], TICK_MS);
-    assert.deepEqual(plan.problems, [
+    const planned = plan(all, []);
+    assert.deepEqual(planned.problems, [
       'cannot scrape 1 of 151 targets: one deployment scrapes up to 150; ' +
         'remove targets, or deploy a second stack with its own parameter prefix',
     ]);
-    assert.equal(plan.messages[0]?.targets.length, MAX_SHARD_TARGETS);
-    assert.deepEqual(planShards(all.toReversed(), [], TICK_MS), plan);
+    assert.equal(planned.messages[0]?.targets.length, MAX_SHARD_TARGETS);
+    assert.deepEqual(plan(all.toReversed(), []), planned);
   });
 
   test('a shard full of the longest targets fits one queue message', () => {
@@ -54,27 +64,28 @@ describe('planShards', () => {
       return target;
     });
     const gone = Array.from({ length: MAX_DRAINS }, (_, i) => `${100 + i}${'x'.repeat(MAX_KEY_LENGTH - 3)}`);
-    const [message] = planShards(longest, gone, TICK_MS).messages;
+    const [message] = plan(longest, gone).messages;
     assert.equal(message?.drains.length, MAX_DRAINS);
-    assert.ok(Buffer.byteLength(JSON.stringify(message)) < MAX_BATCH_BYTES);
+    assert.ok(message);
+    assert.ok(Buffer.byteLength(writeMessage(message)) < MAX_BATCH_BYTES);
   });
 
   test('no targets and nothing owed: no message', () => {
-    assert.deepEqual(planShards([], [], TICK_MS), { messages: [], problems: [] });
+    assert.deepEqual(plan([], []), { messages: [], problems: [] });
   });
 
   test('D4: what no document names any more and still owes is drained, oldest first, up to a bound', () => {
     const [one] = targets(1);
     assert.ok(one);
     const owing = [one.key, ...Array.from({ length: MAX_DRAINS + 1 }, (_, i) => `target/${i}`)];
-    const [message] = planShards([one], owing, TICK_MS).messages;
+    const [message] = plan([one], owing).messages;
     assert.deepEqual(message?.drains, owing.slice(1, 1 + MAX_DRAINS));
-    assert.deepEqual(planShards([], [one.key], TICK_MS).messages[0]?.drains, [one.key]);
+    assert.deepEqual(plan([], [one.key]).messages[0]?.drains, [one.key]);
   });
 });
 
 test('a deduplication id tells ticks, plans and shards apart, in characters that SQS takes', () => {
-  const [message] = planShards([], ['target/gone'], TICK_MS).messages;
+  const [message] = plan([], ['target/gone']).messages;
   assert.ok(message);
   const ids = [
     message,
@@ -87,15 +98,63 @@ test('a deduplication id tells ticks, plans and shards apart, in characters that
   assert.equal(deduplicationId({ ...message, targets: targets(1) }), ids[0]);
 });
 
+describe('intervals', () => {
+  const MINUTE_MS = 60_000;
+  const due = (intervalMs: number, fromMs: number, toMs: number): boolean => isDue(intervalMs, fromMs, toMs);
+
+  test('a job is due when its grid has a point since the tick before', () => {
+    const ticks = [0, 1, 2, 3, 4, 5, 6].map((i) => i * MINUTE_MS);
+    const dueAt = (intervalMs: number) =>
+      ticks.slice(1).map((tick, i) => due(intervalMs, ticks[i] ?? 0, tick));
+    assert.deepEqual(dueAt(MINUTE_MS), [true, true, true, true, true, true]);
+    assert.deepEqual(dueAt(2 * MINUTE_MS), [false, true, false, true, false, true]);
+    assert.deepEqual(dueAt(15_000), [true, true, true, true, true, true]);
+    assert.deepEqual(dueAt(90_000), [false, true, true, false, true, true]);
+  });
+
+  test('what is not due is neither scraped nor drained; a shorter interval is the tick', () => {
+    const [rare, often] = targets(2);
+    assert.ok(rare && often);
+    const named = [
+      { ...rare, intervalMs: 7 * MINUTE_MS },
+      { ...often, intervalMs: 10_000 },
+    ];
+    const [message] = plan(named, [rare.key, 'target/gone']).messages;
+    assert.deepEqual(message?.targets, [{ ...often, intervalMs: MINUTE_MS }]);
+    assert.deepEqual(message?.drains, ['target/gone']);
+  });
+
+  test('a pause of the schedule is no interval', () => {
+    const [one] = targets(1);
+    assert.ok(one);
+    const intervalAfter = (sinceMs: number) => plan([one], [], sinceMs).messages[0]?.targets[0]?.intervalMs;
+    assert.equal(intervalAfter(MAX_TICK_INTERVAL_MS), MAX_TICK_INTERVAL_MS);
+    assert.equal(intervalAfter(MAX_TICK_INTERVAL_MS + 1), MAX_TICK_INTERVAL_MS);
+  });
+});
+
 describe('readMessage', () => {
-  const [message] = planShards(targets(2), ['target/gone'], TICK_MS).messages;
-  const wire = JSON.parse(JSON.stringify(message)) as Record<string, unknown>;
+  const [message] = plan(targets(2), ['target/gone']).messages;
+  assert.ok(message);
+  const wire = JSON.parse(writeMessage(message)) as Record<string, unknown>;
   const [target] = wire['targets'] as readonly Record<string, unknown>[];
 
   test('what dispatch wrote', () => {
     assert.deepEqual(readMessage(wire), { code: 'message', message });
     assert.equal(readMessage({ ...wire, targets: [] }).code, 'message');
     assert.equal(readMessage({ ...wire, later: 'field' }).code, 'message');
+  });
+
+  test('settings are written once for all targets that share them', () => {
+    const rules = [{ ...DEFAULT_RELABEL_CONFIG, regex: 'x'.repeat(5_000) }];
+    const ruled = targets(100).map((one, i): Target =>
+      i < 99 ? { ...one, metricRelabelConfigs: rules } : one,
+    );
+    const [written] = plan(ruled, []).messages;
+    assert.ok(written);
+    const text = writeMessage(written);
+    assert.ok(text.length < 40_000, `${text.length} characters`);
+    assert.deepEqual(readMessage(JSON.parse(text)), { code: 'message', message: written });
   });
 
   test('150 targets, and one more', () => {
@@ -137,6 +196,8 @@ describe('readMessage', () => {
       // As a release without these options wrote it.
       { ...wire, targets: [{ ...target, httpHeaders: undefined }] },
       { ...wire, targets: [{ ...target, labels: undefined }] },
+      { ...wire, settings: undefined },
+      { ...wire, targets: [{ ...target, settings: 1 }] },
     ],
     'its drains are not as dispatch writes them': [
       { ...wire, drains: undefined },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { Target } from '../../functions/core/model.ts';
 import { createTarget } from '../../functions/core/targets.ts';
-import { planShards } from '../../functions/core/work.ts';
+import { writeMessage } from '../../functions/core/work.ts';
 import { serveHttp } from '../adapters/local-servers.ts';
 import { PREFIX, TOKEN_NAME, buildBundles, recordOf, startDeployment } from '../fakes/deployment.ts';
 import { startSecretsManager } from '../fakes/secrets-by-arn.ts';
@@ -42,8 +42,9 @@ test('each target is sent its own secret; what is absent or not granted fails th
       authorization: { type: 'Bearer', credentials },
     };
   });
-  const [message] = planShards(targets, [], Math.floor(Date.now() / 1000) * 1000).messages;
-  const { error } = await scrape.invoke({ Records: [recordOf({ Body: JSON.stringify(message) })] });
+  const tickMs = Math.floor(Date.now() / 1000) * 1000;
+  const message = writeMessage({ tickMs, shards: 1, shard: 0, targets, drains: [] });
+  const { error } = await scrape.invoke({ Records: [recordOf({ Body: message })] });
   assert.equal(error, undefined);
 
   const sent = server.requests.map(({ url, headers }) => `${url} ${headers.authorization}`);

@@ -7,7 +7,7 @@ import type { Log } from '../../functions/adapters/log.ts';
 import { createTableIfAbsent, createState } from '../../functions/adapters/state-dynamodb.ts';
 import { type EmbeddedDynamodb, startEmbeddedDynamodb } from '../../functions/cli/world/embedded-dynamodb.ts';
 import { createMemory } from '../../functions/core/points.ts';
-import { MAX_MESSAGE_AGE_MS, planShards } from '../../functions/core/work.ts';
+import { MAX_MESSAGE_AGE_MS, writeMessage } from '../../functions/core/work.ts';
 import { MARGIN_MS, VISIBILITY_TIMEOUT_MS, workOff } from '../../functions/scrape/work-off.ts';
 import { type Build, SOURCE, buildBundles, recordOf, startDeployment } from '../fakes/deployment.ts';
 import { FAKE_AWS } from '../fakes/aws-json.ts';
@@ -41,7 +41,7 @@ async function workedOff(about: {
   const log: Log = { info: print, warn: print, error: print };
   await workOff(
     {
-      body: JSON.stringify(planShards([], ['target/gone'], tickMs).messages[0]),
+      body: writeMessage({ tickMs, shards: 1, shard: 0, targets: [], drains: ['target/gone'] }),
       writer: `writer-${tickMs}`,
       firstReceivedMs: clock.wallMs() - receivedAgoMs,
       remainingMs,

@@ -4,6 +4,7 @@
  */
 import type { LogRecord } from '../../functions/adapters/log.ts';
 import type { OwingKeys } from '../../functions/adapters/owing-dynamodb.ts';
+import type { PlanningPorts } from '../../functions/core/planning.ts';
 import { createMemory } from '../../functions/core/points.ts';
 import type { Export, Ports, Scrape } from '../../functions/core/ports.ts';
 import type { ShardMessage } from '../../functions/core/work.ts';
@@ -228,6 +229,11 @@ function createSimulation(plan: Plan, tally: Tally) {
   };
 
   const queue = createSimulatedQueue(time);
+  const dispatchMemory = {};
+  const planning: PlanningPorts = {
+    histories: () => Promise.resolve(new Map()),
+    discover: ({ staticConfigs: groups }) => Promise.resolve({ groups, complete: true, problems: [] }),
+  };
   const schedule = async (scheduledMs: number): Promise<void> => {
     const named = places.filter(({ vanishedUntil }) => ticks >= vanishedUntil);
     const value = named.map(({ address }) => address).join(' ');
@@ -242,13 +248,14 @@ function createSimulation(plan: Plan, tally: Tally) {
             ? ({ code: 'failed', message: 'as simulated' } as const)
             : ({ code: 'read', documents } as const),
         ),
-      endpoint: () => Promise.resolve({ code: 'absent' as const }),
-      token: () => Promise.resolve({ code: 'absent' as const }),
     };
     await dispatch(
       { scheduledTime: new Date(scheduledMs).toISOString() },
       {
         parameters,
+        planning,
+        prefix: '/nim-to-dynatrace',
+        memory: dispatchMemory,
         owing: { keys: () => Promise.resolve(owingKeys()) },
         queue: queuePort(queue, () => (how === 'unsent' || how === 'lost' ? how : undefined)),
         log: memoryLog((event) => evaluate('nothing is thrown', event !== 'bug', () => event)),
