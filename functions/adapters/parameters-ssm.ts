@@ -1,6 +1,11 @@
 /** Configuration in SSM Parameter Store: the target documents, the Dynatrace endpoint and the API token. */
-import { GetParameterCommand, GetParametersByPathCommand, ParameterNotFound } from '@aws-sdk/client-ssm';
-import type { SSMClient } from '@aws-sdk/client-ssm';
+import {
+  GetParameterCommand,
+  GetParameterHistoryCommand,
+  GetParametersByPathCommand,
+  ParameterNotFound,
+} from '@aws-sdk/client-ssm';
+import type { Parameter, SSMClient } from '@aws-sdk/client-ssm';
 import type { Clock } from '../core/ports.ts';
 import { tokenNameOf } from '../core/secrets.ts';
 import { awsFailure } from './aws-failure.ts';
@@ -14,6 +19,12 @@ const PAGE_SIZE = 10;
  * throughput).
  */
 export const MAX_PAGES = 500;
+
+/** GetParameterHistory: at most 50 versions a page, the oldest first. */
+const HISTORY_PAGE_SIZE = 50;
+
+/** The 100 versions that SSM keeps are two full pages; SSM may cut pages short, or send empty ones. */
+export const MAX_HISTORY_PAGES = 20;
 
 /** How soon an edit is seen; at one tick a minute, with every tick. */
 const ENDPOINT_MAX_AGE_MS = 60_000;
@@ -40,6 +51,11 @@ export type TargetDocuments =
   | { readonly code: 'read'; readonly documents: readonly TargetDocument[] }
   | { readonly code: 'failed'; readonly message: string };
 
+/** The versions of one document that SSM keeps, newest first; none where the document is gone. */
+export type DocumentVersions =
+  | { readonly code: 'read'; readonly versions: readonly TargetDocument[] }
+  | { readonly code: 'failed'; readonly message: string };
+
 /** A single parameter. */
 export type ParameterValue =
   /**
@@ -53,6 +69,11 @@ export type ParameterValue =
 /** Nothing here throws for what SSM does. */
 export interface Parameters {
   readonly targetDocuments: (deadlineMs: number) => Promise<TargetDocuments>;
+  /**
+   * What stood in a document before, by its whole path; the current version comes too. Not decrypted. For broken
+   * documents only: SSM's reads are shared with everyone in the account.
+   */
+  readonly earlierVersions: (name: string, deadlineMs: number) => Promise<DocumentVersions>;
   /** `<prefix>/endpoint`, at most a minute old. */
   readonly endpoint: () => Promise<ParameterValue>;
   /**
@@ -76,6 +97,7 @@ export function createParameters(deps: ParametersDeps): Parameters {
   const token = createReader(deps, tokenName, TOKEN_MAX_AGE_MS);
   return {
     targetDocuments: (deadlineMs) => readTargetDocuments(deps, deadlineMs),
+    earlierVersions: (name, deadlineMs) => readVersions(deps, name, deadlineMs),
     endpoint: () => endpoint(false),
     token,
   };
@@ -100,10 +122,7 @@ async function readTargetDocuments(deps: ParametersDeps, deadlineMs: number): Pr
         }),
         { abortSignal: signal },
       );
-      for (const { Name: name = '', Value: value = '', Version = 0, Type = 'String' } of answer.Parameters ??
-        []) {
-        documents.set(name, { name, value, version: Version, type: Type });
-      }
+      for (const stored of answer.Parameters ?? []) documents.set(stored.Name ?? '', documentOf(stored));
       nextToken = answer.NextToken;
       if (nextToken === undefined || nextToken === '') {
         return { code: 'read', documents: [...documents.values()].sort(byName) };
@@ -116,6 +135,48 @@ async function readTargetDocuments(deps: ParametersDeps, deadlineMs: number): Pr
     code: 'failed',
     message: `cannot ${what}: more than ${MAX_PAGES} pages; join some documents into one`,
   };
+}
+
+/** The newest come last, so half a history is of no use. */
+async function readVersions(
+  { client, clock }: ParametersDeps,
+  name: string,
+  deadlineMs: number,
+): Promise<DocumentVersions> {
+  const what = `read the history of the parameter ${name}`;
+  const signal = signalAt(clock, deadlineMs);
+  // By version: an edit between two pages may move what they hold.
+  const versions = new Map<number, TargetDocument>();
+  let nextToken: string | undefined;
+  try {
+    for (let page = 0; page < MAX_HISTORY_PAGES; page += 1) {
+      const answer = await client.send(
+        new GetParameterHistoryCommand({
+          Name: name,
+          WithDecryption: false,
+          MaxResults: HISTORY_PAGE_SIZE,
+          NextToken: nextToken,
+        }),
+        { abortSignal: signal },
+      );
+      for (const stored of answer.Parameters ?? []) versions.set(stored.Version ?? 0, documentOf(stored));
+      nextToken = answer.NextToken;
+      if (nextToken === undefined || nextToken === '') {
+        return { code: 'read', versions: [...versions.values()].sort((a, b) => b.version - a.version) };
+      }
+    }
+  } catch (error) {
+    if (error instanceof ParameterNotFound) return { code: 'read', versions: [] };
+    return { code: 'failed', message: awsFailure(what, error) };
+  }
+  return {
+    code: 'failed',
+    message: `cannot ${what}: more than ${MAX_HISTORY_PAGES} pages; correct the document, or put it under another name`,
+  };
+}
+
+function documentOf({ Name = '', Value = '', Version = 0, Type = 'String' }: Parameter): TargetDocument {
+  return { name: Name, value: Value, version: Version, type: Type };
 }
 
 type Reader = (fresh: boolean) => Promise<ParameterValue>;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { createParameters, MAX_PAGES } from '../../functions/adapters/parameters-ssm.ts';
+import { createParameters, MAX_HISTORY_PAGES, MAX_PAGES } from '../../functions/adapters/parameters-ssm.ts';
 import type { Clock } from '../../functions/core/ports.ts';
 import { FAKE_AWS } from '../fakes/aws-json.ts';
 import { startSsm } from '../fakes/ssm.ts';
@@ -125,6 +125,136 @@ describe('target documents', () => {
     const answer = await (await setUp(pastBound)).read();
     assert.equal(answer.code, 'failed');
     assert.match(answer.message, /more than 500 pages/);
+  });
+});
+
+describe('the versions of a document', () => {
+  const NAME = `${PREFIX}/targets/nim`;
+
+  /** A document edited until it has `count` versions: `edit 1`, `edit 2`, ... */
+  async function edited(count: number, options: Parameters<typeof setUp>[0] = {}) {
+    const world = await setUp(options);
+    for (let version = 1; version <= count; version += 1) world.ssm.put(NAME, `edit ${version}`);
+    const versions = () => world.parameters.earlierVersions(NAME, world.nowMs() + GENEROUS_MS);
+    return { ...world, versions };
+  }
+
+  for (const [edits, oldest] of [
+    [1, 1],
+    [50, 1],
+    [51, 1],
+    [100, 1],
+    [101, 2],
+    [250, 151],
+  ] as const) {
+    test(`after ${edits} edits: newest first, down to version ${oldest}`, async () => {
+      const { versions } = await edited(edits);
+      const answer = await versions();
+      assert.equal(answer.code, 'read');
+      assert.deepEqual(
+        answer.versions.map(({ version, value }) => `${version}: ${value}`),
+        Array.from({ length: edits - oldest + 1 }, (_, i) => `${edits - i}: edit ${edits - i}`),
+      );
+    });
+  }
+
+  test('as stored, each with its type; a secure one stays encrypted', async () => {
+    const { ssm, versions } = await edited(1);
+    ssm.put(NAME, 'hidden', 'SecureString');
+    const answer = await versions();
+    assert.equal(answer.code, 'read');
+    const [secure, first] = answer.versions;
+    assert.deepEqual(first, { name: NAME, value: 'edit 1', version: 1, type: 'String' });
+    assert.equal(secure?.type, 'SecureString');
+    assert.notEqual(secure?.value, 'hidden');
+    assert.equal(ssm.calls[0]?.input['WithDecryption'], false);
+  });
+
+  test('only of the document that is asked for', async () => {
+    const { ssm, versions } = await edited(2);
+    ssm.put(`${NAME}-2`, 'another');
+    const answer = await versions();
+    assert.equal(answer.code, 'read');
+    assert.equal(answer.versions.length, 2);
+  });
+
+  test('short and empty pages do not end them', async () => {
+    const { ssm, versions } = await edited(60, { pageSizes: [0, 3, 0, 0, 1] });
+    const answer = await versions();
+    assert.equal(answer.code, 'read');
+    assert.equal(answer.versions.length, 60);
+    assert.equal(ssm.calls.length, 7);
+  });
+
+  test('a document that is gone has none; one made anew begins again', async () => {
+    const { ssm, versions } = await edited(3);
+    ssm.remove(NAME);
+    assert.deepEqual(await versions(), { code: 'read', versions: [] });
+    ssm.put(NAME, 'anew');
+    const answer = await versions();
+    assert.equal(answer.code, 'read');
+    assert.deepEqual(
+      answer.versions.map(({ version, value }) => [version, value]),
+      [[1, 'anew']],
+    );
+  });
+
+  test('an edit while they are read is there once', async () => {
+    const { ssm, versions } = await edited(60);
+    const reading = versions();
+    await waitForCalls(ssm, 1);
+    ssm.put(NAME, 'edit 61');
+    const answer = await reading;
+    assert.equal(answer.code, 'read');
+    assert.deepEqual(
+      answer.versions.map(({ version }) => version),
+      Array.from({ length: 61 }, (_, i) => 61 - i),
+    );
+  });
+
+  test('half of them are none: the newest come last', async () => {
+    const { ssm, versions } = await edited(60, { maxAttempts: 1 });
+    const reading = versions();
+    await waitForCalls(ssm, 1);
+    ssm.failNext('ThrottlingException');
+    assert.deepEqual(await reading, {
+      code: 'failed',
+      message:
+        `cannot read the history of the parameter ${NAME}: ThrottlingException, ThrottlingException on demand; ` +
+        'the next tick tries again',
+    });
+  });
+
+  test("a throttled page is retried by the client's own retries", async () => {
+    const { ssm, versions } = await edited(2);
+    ssm.failNext('ThrottlingException');
+    assert.equal((await versions()).code, 'read');
+  });
+
+  test('a missing permission names its remedy', async () => {
+    const { ssm, versions } = await edited(1);
+    ssm.failNext('AccessDeniedException');
+    const answer = await versions();
+    assert.equal(answer.code, 'failed');
+    assert.match(answer.message, /nim: AccessDeniedException, .*; grant the role this action$/);
+  });
+
+  test('no answer before the deadline', async () => {
+    const { ssm, parameters, nowMs } = await edited(1);
+    ssm.failNext('hang');
+    const late = await parameters.earlierVersions(NAME, nowMs() + 50);
+    assert.equal(late.code, 'failed');
+    assert.match(late.message, /no answer before the deadline; the next tick tries again$/);
+    assert.equal((await parameters.earlierVersions(NAME, nowMs())).code, 'failed');
+    assert.equal(ssm.calls.length, 1, 'nothing is asked after the deadline');
+  });
+
+  test('the number of pages is bounded', async () => {
+    const atBound = Array.from({ length: MAX_HISTORY_PAGES - 1 }, () => 0);
+    assert.equal((await (await edited(1, { pageSizes: atBound })).versions()).code, 'read');
+    const answer = await (await edited(1, { pageSizes: [...atBound, 0] })).versions();
+    assert.equal(answer.code, 'failed');
+    assert.match(answer.message, /more than 20 pages; correct the document/);
   });
 });
 

@@ -20,18 +20,29 @@ interface SsmOptions {
   readonly parameters?: Readonly<Record<string, string>>;
   /** Names of `parameters` that are SecureStrings. */
   readonly secure?: readonly string[];
-  /** Items on the first pages of a listing, 0 for an empty one; the pages after these are full. */
+  /** Items on the first pages of a listing or a history, 0 for an empty one; the pages after these are full. */
   readonly pageSizes?: readonly number[];
 }
 
 const MAX_RESULTS = 10;
+const MAX_HISTORY_RESULTS = 50;
+
+/** The oldest version gives way. */
+const MAX_VERSIONS = 100;
 
 export async function startSsm(options: SsmOptions = {}): Promise<FakeSsm> {
   const stored = new Map<string, Stored>();
+  const histories = new Map<string, readonly Stored[]>();
   const put: FakeSsm['put'] = (name, value, type) => {
     const before = stored.get(name);
     const version = (before?.version ?? 0) + 1;
-    stored.set(name, { value, type: type ?? before?.type ?? 'String', version });
+    const after: Stored = { value, type: type ?? before?.type ?? 'String', version };
+    stored.set(name, after);
+    histories.set(name, [...(histories.get(name) ?? []), after].slice(-MAX_VERSIONS));
+  };
+  const remove: FakeSsm['remove'] = (name) => {
+    stored.delete(name);
+    histories.delete(name);
   };
   for (const [name, value] of Object.entries(options.parameters ?? {})) {
     put(name, value, options.secure?.includes(name) === true ? 'SecureString' : 'String');
@@ -40,8 +51,9 @@ export async function startSsm(options: SsmOptions = {}): Promise<FakeSsm> {
     GetParameter: (input: GetParameterInput) => getParameter(stored, input),
     GetParameters: (input: GetParametersInput) => getParameters(stored, input),
     GetParametersByPath: (input: ByPathInput) => getParametersByPath(stored, options.pageSizes ?? [], input),
+    GetParameterHistory: (input: HistoryInput) => getHistory(histories, options.pageSizes ?? [], input),
   });
-  return { ...server, put, remove: (name) => void stored.delete(name) };
+  return { ...server, put, remove };
 }
 
 interface GetParameterInput {
@@ -77,7 +89,6 @@ interface ByPathInput {
   readonly NextToken?: string;
 }
 
-/** The token is `<page>/<items before it>`; an answer without one is the last. */
 function getParametersByPath(
   stored: ReadonlyMap<string, Stored>,
   pageSizes: readonly number[],
@@ -90,13 +101,50 @@ function getParametersByPath(
     (name) =>
       name.startsWith(folder) && (input.Recursive === true || !name.slice(folder.length).includes('/')),
   );
-  const [page = 0, start = 0] = (input.NextToken ?? '0/0').split('/').map(Number);
-  const end = start + Math.min(pageSizes[page] ?? maxResults, maxResults);
-  const parameters = names.slice(start, end).flatMap((name) => {
+  const { page, nextToken } = pageOf(names, pageSizes, maxResults, input.NextToken);
+  const parameters = page.flatMap((name) => {
     const parameter = stored.get(name);
     return parameter === undefined ? [] : [describe(name, parameter, input.WithDecryption)];
   });
-  return { Parameters: parameters, ...(end < names.length ? { NextToken: `${page + 1}/${end}` } : {}) };
+  return { Parameters: parameters, ...nextToken };
+}
+
+interface HistoryInput {
+  readonly Name: string;
+  readonly MaxResults?: number;
+  readonly WithDecryption?: boolean;
+  readonly NextToken?: string;
+}
+
+/** Oldest first, the current version among them. */
+function getHistory(
+  histories: ReadonlyMap<string, readonly Stored[]>,
+  pageSizes: readonly number[],
+  input: HistoryInput,
+) {
+  const { MaxResults: maxResults = MAX_HISTORY_RESULTS } = input;
+  if (maxResults < 1 || maxResults > MAX_HISTORY_RESULTS) {
+    return error('ValidationException', 'maxResults: 1 to 50');
+  }
+  const versions = histories.get(input.Name);
+  if (versions === undefined) return error('ParameterNotFound', `Parameter ${input.Name} not found.`);
+  const { page, nextToken } = pageOf(versions, pageSizes, maxResults, input.NextToken);
+  return { Parameters: page.map((one) => describe(input.Name, one, input.WithDecryption)), ...nextToken };
+}
+
+/** The token is `<page>/<items before it>`; an answer without one is the last. */
+function pageOf<Item>(
+  items: readonly Item[],
+  pageSizes: readonly number[],
+  maxResults: number,
+  token = '0/0',
+): { readonly page: readonly Item[]; readonly nextToken: { readonly NextToken?: string } } {
+  const [page = 0, start = 0] = token.split('/').map(Number);
+  const end = start + Math.min(pageSizes[page] ?? maxResults, maxResults);
+  return {
+    page: items.slice(start, end),
+    nextToken: end < items.length ? { NextToken: `${page + 1}/${end}` } : {},
+  };
 }
 
 function describe(name: string, parameter: Stored, decrypt = false) {

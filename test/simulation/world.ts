@@ -248,6 +248,9 @@ function createSimulation(plan: Plan, tally: Tally) {
             ? ({ code: 'failed', message: 'as simulated' } as const)
             : ({ code: 'read', documents } as const),
         ),
+      earlierVersions: () => Promise.resolve({ code: 'read' as const, versions: [] }),
+      endpoint: () => Promise.resolve({ code: 'absent' as const }),
+      token: () => Promise.resolve({ code: 'absent' as const }),
     };
     await dispatch(
       { scheduledTime: new Date(scheduledMs).toISOString() },
