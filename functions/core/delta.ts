@@ -168,7 +168,7 @@ function stepKnown(
     return { state: rebase(state, reading.values, facts.tickMs), drop };
   }
   const restarted = process === 'restarted' && !outlivesProcess(state.series.name);
-  if (restarted || isRecreated(known, reading) || fell(state, reading.values)) {
+  if (restarted || isRecreated(known, reading, facts) || fell(state, reading.values)) {
     return { state: restart(state, reading.values) };
   }
   return { state: grow(state, reading.values) };
@@ -225,18 +225,28 @@ function startsWithSeries(
 ): boolean {
   if (outlivesProcess(reading.series.name)) return false;
   if (process !== 'same') return process === 'restarted';
-  if (other !== undefined) return isRecreated(known, reading);
-  if (known.forgot || known.shape !== facts.shape) return false;
+  if (other !== undefined) return isRecreated(known, reading, facts);
+  return !known.forgot && wasShownWhole(known, reading, facts);
+}
+
+/** Whether the last page told all of this family, and was read the same way. */
+function wasShownWhole(known: Baseline, reading: CumulativeReading, facts: ScrapeFacts): boolean {
+  if (known.shape !== facts.shape) return false;
   // A counter's family has its suffix or not, as the page's TYPE line had it, or its want.
   const { name } = reading.series;
   const families = [EVERY_FAMILY, reading.family, name, name.replace(/_total$/, '')];
   return !families.some((family) => known.notWhole.has(family));
 }
 
-/** D7, by `_created`, on the target's own clock: later than any seen before, and than the last committed scrape. */
-function isRecreated(known: Baseline, { createdMs }: CumulativeReading): boolean {
+/**
+ * D7, by `_created`, on the target's own clock: later than any seen before, and than the last committed scrape. Where
+ * that page did not tell all of its family, it may have shown the new values without the moment: no room for skew.
+ */
+function isRecreated(known: Baseline, reading: CumulativeReading, facts: ScrapeFacts): boolean {
+  const { createdMs } = reading;
   if (known.createdMs === undefined || createdMs === undefined) return false;
-  return createdMs > Math.max(known.createdMs, known.scrapedAtMs - START_SKEW_MS);
+  const skewMs = wasShownWhole(known, reading, facts) ? START_SKEW_MS : 0;
+  return createdMs > Math.max(known.createdMs, known.scrapedAtMs - skewMs);
 }
 
 const OUTLIVING = [/^DCGM_/, /^node_/, /^container_/, /energy_consumption/];

@@ -83,4 +83,15 @@ export const KEPT: Readonly<Record<string, Plan>> = {
       busy(0, { kind: 'schedule', how: 'dropped' }),
     ],
   },
+  'D7: a page cut before `_created` shows new values without their moment': {
+    nims: [{ ...TEXT, format: 'openmetrics' }],
+    steps: [
+      quiet,
+      busy(
+        0,
+        { kind: 'page', of: 0, how: 'half', at: 44 },
+        { kind: 'restart', of: 0, times: 2, surge: false, bounds: false },
+      ),
+    ],
+  },
 };

@@ -86,7 +86,7 @@ export function promise(before: Known | undefined, page: ShownPage, facts: Facts
     const old = before?.series.get(key);
     series.set(key, { form, name, kind, life, values });
     if (known !== undefined && old?.form === form)
-      meanings.push(goOn(shown, form, old, verdict, known, facts));
+      meanings.push(goOn(shown, form, old, verdict, known, page.format, facts));
     else {
       if (old !== undefined && old.form !== form) ended.push({ key, form: old.form });
       meanings.push(startOut(shown, form, verdict, known, old, page, before?.scrapedAtMs, facts));
@@ -124,6 +124,7 @@ function goOn(
   old: KnownSeries,
   verdict: Verdict,
   known: Known,
+  format: ShownPage['format'],
   { tickMs }: Facts,
 ): Meaning {
   const { key, life, values } = shown;
@@ -133,7 +134,8 @@ function goOn(
     return { ...same, increase: values.map(() => 0), window: { unlessPendingMs: tickMs }, drop };
   }
   const restarted = verdict === 'restarted' && !isOfMachine(key);
-  if (restarted || isRecreated(known, shown) || fell(shown, old)) return { ...same, increase: values };
+  if (restarted || isRecreated(known, shown, format) || fell(shown, old))
+    return { ...same, increase: values };
   return { ...same, increase: values.map((value, i) => value - (old.values[i] ?? 0)) };
 }
 
@@ -142,9 +144,12 @@ function fell({ kind, values }: ShownSeries, old: KnownSeries): boolean {
   return values.some((value, i) => (i > 0 || kind === 'counter') && value < (old.values[i] ?? 0));
 }
 
-function isRecreated(known: Known, { createdMs }: ShownSeries): boolean {
+/** A last page that did not tell all may have shown the new values without their moment. */
+function isRecreated(known: Known, shown: ShownSeries, format: ShownPage['format']): boolean {
+  const { createdMs } = shown;
   if (createdMs === undefined || known.createdMs === undefined) return false;
-  return createdMs > Math.max(known.createdMs, known.scrapedAtMs - SKEW_MS);
+  const skewMs = isTrusted(known, shown, format) ? SKEW_MS : 0;
+  return createdMs > Math.max(known.createdMs, known.scrapedAtMs - skewMs);
 }
 
 function startOut(
@@ -167,7 +172,9 @@ function startOut(
       ? isOurs(page.startMs) || isOurs(shown.createdMs)
       : verdict === 'restarted' ||
         (verdict === 'same' &&
-          (old === undefined ? isTrusted(known, shown, page) : isRecreated(known, shown)));
+          (old === undefined
+            ? isTrusted(known, shown, page.format)
+            : isRecreated(known, shown, page.format)));
   // Pending under the same form goes on in the new one's window (D9).
   const inherits = old?.form === form;
   if (ours && !isOfMachine(key)) {
@@ -185,7 +192,7 @@ function startOut(
 }
 
 /** D5: the last page would have shown it, had it been there. */
-function isTrusted(known: Known, { family }: ShownSeries, { format }: ShownPage): boolean {
+function isTrusted(known: Known, { family }: ShownSeries, format: ShownPage['format']): boolean {
   return known.format === format && known.torn !== 'all' && !known.torn.has(family);
 }
 
