@@ -139,7 +139,7 @@ const KEY_WORD = /^[A-Za-z_][\w.-]{0,63}$/;
 /** `search`: for what was meant. Not done for what nobody is going to read: it takes its time. */
 function describeUnknown(name: string, place: Place, search: boolean): string {
   const where = PLACES[place];
-  const seeTable = 'the keys there are stand in docs/targets.md';
+  const seeTable = 'docs/targets.md lists the keys';
   if (!search || !KEY_WORD.test(name)) return `cannot use a key: it is no key of ${where}; ${seeTable}`;
   const usable = (of: Place): readonly string[] =>
     Object.entries(CONFIG_KEYS[of] as KeyTable).flatMap(([key, { use }]) => (use === 'refused' ? [] : [key]));

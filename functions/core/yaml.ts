@@ -253,6 +253,7 @@ function convert(contents: ParsedNode, placeOf: (offset: number) => YamlPlace, f
     }
     // What is written here comes before what is merged, and the first merged mapping before the second.
     for (const other of merged.flatMap((one) => (one.kind === 'list' ? one.items : [one]))) {
+      if (isNull(other)) continue;
       if (other.kind !== 'mapping') {
         fault(
           start,
