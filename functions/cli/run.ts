@@ -104,6 +104,7 @@ async function tickUntil(
     const [message] = planShards({
       tickMs,
       previousTickMs: 0,
+      tickIntervalMs: settings.intervalMs,
       targets: scraped,
       owing: await ports.owing(),
     }).messages;

@@ -33,14 +33,13 @@ export const MAX_DRAINS = 50;
 /** A message older than this is dropped: the ticks behind it carry everything it would have. */
 export const MAX_MESSAGE_AGE_MS = 120_000;
 
-/** The longest time between two ticks that is an interval, and no pause of the schedule. */
-export const MAX_TICK_INTERVAL_MS = 3_600_000;
-
 /** What there is to do at one tick. */
 export interface TickPlan {
   readonly tickMs: number;
   /** When the schedule fired before, or would have. */
   readonly previousTickMs: number;
+  /** The schedule's interval: a shorter one of a job is raised to it. */
+  readonly tickIntervalMs: number;
   /** All that the documents name, due or not. */
   readonly targets: readonly Target[];
   /** Keys of all items with something pending, oldest first; none where the list of targets may not be whole. */
@@ -56,7 +55,8 @@ export interface ShardPlan {
  * One message for the one shard, none if there is nothing to do. Targets past the bound are named, not scraped; which
  * ones does not change by tick. Those of `owing` that no document names are drained, a shard full of them at a time.
  */
-export function planShards({ tickMs, previousTickMs, targets, owing }: TickPlan): ShardPlan {
+export function planShards(plan: TickPlan): ShardPlan {
+  const { tickMs, previousTickMs, tickIntervalMs, targets, owing } = plan;
   const sorted = [...targets].sort((a, b) => (a.key < b.key ? -1 : 1));
   const over = sorted.length - MAX_SHARD_TARGETS;
   const problems =
@@ -68,12 +68,10 @@ export function planShards({ tickMs, previousTickMs, targets, owing }: TickPlan)
         ];
   const known = new Set(targets.map((target) => target.key));
   const drains = owing.filter((key) => !known.has(key)).slice(0, MAX_DRAINS);
-  const sinceMs = Math.min(tickMs - previousTickMs, MAX_TICK_INTERVAL_MS);
   const due = sorted
     .slice(0, MAX_SHARD_TARGETS)
     .filter(({ intervalMs }) => isDue(intervalMs, previousTickMs, tickMs))
-    // A shorter interval than the schedule's is the schedule's.
-    .map((target) => ({ ...target, intervalMs: Math.max(target.intervalMs, sinceMs) }));
+    .map((target) => ({ ...target, intervalMs: Math.max(target.intervalMs, tickIntervalMs) }));
   const message: ShardMessage = { tickMs, shards: 1, shard: 0, targets: due, drains };
   return { messages: due.length + drains.length === 0 ? [] : [message], problems };
 }

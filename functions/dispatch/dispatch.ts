@@ -54,6 +54,7 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
   const plan = planShards({
     tickMs,
     previousTickMs: previousTick(deps.memory, tickMs),
+    tickIntervalMs: DEFAULT_TICK_MS,
     targets,
     owing: owed.code === 'read' ? owed.keys : [],
   });

@@ -230,11 +230,11 @@ describe('limits', () => {
   const parse = (text: string, limit: number) =>
     parseExposition(new TextEncoder().encode(text), createSeriesTable(), limit);
 
-  test('sample_limit: at it a page, one past it none', () => {
+  test('samples: at the bound a page, one past it none', () => {
     assert.equal(parse('a 1\nb x\n# c\na 2\n', 2).code, 'page');
     assert.deepEqual(parse('a 1\na 2\na 3\n', 2), {
       code: 'sample_limit',
-      message: 'cannot read the page: more than 2 samples; raise sample_limit or drop series at the source',
+      message: 'cannot read the page: more than 2 samples; let the server show fewer',
     });
   });
 

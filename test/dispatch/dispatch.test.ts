@@ -1,7 +1,7 @@
 /** The timer's function: what stands in SSM becomes one queue message per tick, or a line that says why not. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { ShardMessage } from '../../functions/core/work.ts';
+import { readMessage } from '../../functions/core/work.ts';
 import { type Build, PREFIX, buildBundles, scheduleEvent, startDeployment } from '../fakes/deployment.ts';
 import { eventsOf, lineOf } from '../fakes/lambda.ts';
 
@@ -20,10 +20,11 @@ async function start(
     Object.fromEntries(Object.entries(documents).map(([name, value]) => [`targets/${name}`, value]));
   const deployment = await startDeployment(context, { build, nims: 0, parameters, env });
   const queued = () =>
-    deployment.sqs.messages.map(({ body, ...about }) => ({
-      ...about,
-      body: JSON.parse(body) as ShardMessage,
-    }));
+    deployment.sqs.messages.map(({ body, ...about }) => {
+      const read = readMessage(JSON.parse(body));
+      assert(read.code === 'message', 'a message that its worker cannot read');
+      return { ...about, body: read.message };
+    });
   return { ...deployment, queued };
 }
 
@@ -42,14 +43,9 @@ describe('documents', () => {
     const [message, ...others] = queued();
     assert.deepEqual(others, []);
     assert.deepEqual([message?.groupId, message?.deduplicationId], ['shard-0', `${TICK_MS}-1-0`]);
-    const {
-      version,
-      tickMs: bodyTickMs,
-      shards,
-      shard,
-      targets: sent,
-    } = message?.body ?? ({} as ShardMessage);
-    assert.deepEqual([version, bodyTickMs, shards, shard], [1, TICK_MS, 1, 0]);
+    assert.ok(message);
+    const { tickMs: bodyTickMs, shards, shard, targets: sent } = message.body;
+    assert.deepEqual([bodyTickMs, shards, shard], [TICK_MS, 1, 0]);
     assert.deepEqual(
       sent.map(({ job, instance }) => `${job} ${instance}`),
       ['nim 10.0.1.17:8000', 'nim 10.0.1.18:8000', 'vllm vllm'],
@@ -66,7 +62,7 @@ describe('documents', () => {
     const { schedule, queued } = await start(context, {
       bad: 'nim:0 nim:65536',
       good: 'nim:8000',
-      yaml: 'job_name: x',
+      yaml: 'job_name: x\nscrape_intervall: 1m\n',
     });
     const { dispatched } = await schedule();
     assert.deepEqual(
@@ -76,7 +72,7 @@ describe('documents', () => {
       [
         ['WARN', `${PREFIX}/targets/bad`, 'cannot read the address "nim:0": it is no host and port'],
         ['WARN', `${PREFIX}/targets/bad`, 'cannot read the address "nim:65536": it is no host and port'],
-        ['WARN', `${PREFIX}/targets/yaml`, 'cannot read the document: it is YAML, not a list'],
+        ['WARN', `${PREFIX}/targets/yaml`, 'cannot use scrape_intervall: it is no key of a scrape_config'],
       ],
     );
     assert.equal(lineOf(dispatched, 'dispatch_finished')['invalid'], 2);
