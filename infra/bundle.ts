@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, '..');
  * The limit lies a good third above today's size, so it trips on a dependency that came in by accident, not
  * on a new feature.
  */
-export const MAX_BUNDLE_BYTES = 850 * 1024;
+export const MAX_BUNDLE_BYTES = 1_200 * 1024;
 
 /** Entry points by function; each name is the folder under the output directory. */
 export const HANDLERS: Readonly<Record<string, string>> = {
