@@ -166,7 +166,7 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
     createSchedule(this, schedule, this.dispatchFunction);
   }
 
-  /** Security groups of the scrape function. Throws where the construct has no VPC. */
+  /** Security groups of both functions. Throws where the construct has no VPC. */
   get connections(): ec2.Connections {
     return this.scrapeFunction.connections;
   }

@@ -136,9 +136,5 @@ function faultOfParameter(name: string, prefix: string): string | undefined {
 }
 
 function faultOfSecret(arn: string): string | undefined {
-  if (/[*?,\s]/.test(arn)) return `${arn} is no ARN of one secret; name each of them`;
-  if (!Token.isUnresolved(arn) && !arn.startsWith('arn:')) {
-    return `the secret ${arn} has no ARN; import it with Secret.fromSecretNameV2 or fromSecretCompleteArn`;
-  }
-  return undefined;
+  return /[*?,\s]/.test(arn) ? `${arn} is no ARN of one secret; name each of them` : undefined;
 }
