@@ -1,15 +1,20 @@
 /**
  * The app of `cdk synth` and `cdk deploy`: one stack with the construct in it. Its context options: `-c
  * vpcId=vpc-0abc -c subnetIds=subnet-0a,subnet-0b -c securityGroupIds=sg-0abc -c
- * parameterPrefix=/nim-to-dynatrace`.
+ * parameterPrefix=/nim-to-dynatrace -c secrets=/team/nim-token,arn:aws:secretsmanager:... -c
+ * secretsKey=arn:aws:kms:...`.
  */
 import { Annotations, App, CfnOutput, Stack, Validations } from 'aws-cdk-lib';
 import type { AppProps } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as kms from 'aws-cdk-lib/aws-kms';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { bundle } from './bundle.ts';
 import { NimToDynatrace } from './nim-to-dynatrace.ts';
 import type { NimToDynatraceProps } from './props.ts';
+import type { TargetSecret } from './secrets.ts';
 
 /**
  * The app with its one stack, for any account and region, checked by cdk-nag's AwsSolutions rules at
@@ -22,7 +27,7 @@ export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = 
   const stack = new Stack(app, 'NimToDynatrace', {
     description: 'nim-to-dynatrace: NVIDIA NIM metrics in Dynatrace without a Collector',
   });
-  const { vpcId, subnetIds, securityGroupIds, parameterPrefix } = contextOptions(app);
+  const { vpcId, subnetIds, securityGroupIds, parameterPrefix, secrets, secretsKeys } = contextOptions(app);
   for (const id of ['CloudFormation-Validate::E1150', 'CloudFormation-Validate::E1151']) {
     Validations.of(stack).acknowledge({
       id,
@@ -32,6 +37,8 @@ export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = 
   const pipeline = new NimToDynatrace(stack, 'Pipeline', {
     ...props,
     ...(parameterPrefix === undefined ? {} : { parameterPrefix }),
+    ...(secrets.length === 0 ? {} : { secrets: importSecrets(stack, secrets) }),
+    ...(secretsKeys.length === 0 ? {} : { secretsKey: importKeys(stack, secretsKeys) }),
     ...(vpcId === undefined
       ? {}
       : {
@@ -59,13 +66,25 @@ interface ContextOptions {
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
   readonly parameterPrefix?: string;
+  readonly secrets: readonly string[];
+  readonly secretsKeys: readonly string[];
 }
+
+/** Such as `/team/nim-token`, or `ssm:` and the name as in a document; else the whole ARN of a secret. */
+const SECRET =
+  /^(?:\/[\w.-]+(?:\/[\w.-]+)*|ssm:\/?[\w.-]+(?:\/[\w.-]+)*|arn:aws[\w-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@!-]+-[A-Za-z0-9]{6})$/;
+const SECRETS_EXAMPLE = '/team/nim-token,arn:aws:secretsmanager:eu-central-1:111122223333:secret:nim-AbCdEf';
+
+const KEY = /^arn:aws[\w-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/;
+const KEY_EXAMPLE = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
 
 function contextOptions(app: App): ContextOptions {
   const [vpcId, ...otherVpcIds] = idsOf(app, 'vpcId', /^vpc-[0-9a-z]+$/, 'vpc-0abc');
   const subnetIds = idsOf(app, 'subnetIds', /^subnet-[0-9a-z]+$/, 'subnet-0a,subnet-0b');
   const securityGroupIds = idsOf(app, 'securityGroupIds', /^sg-[0-9a-z]+$/, 'sg-0abc');
   const parameterPrefix = contextText(app, 'parameterPrefix');
+  const secrets = idsOf(app, 'secrets', SECRET, SECRETS_EXAMPLE, 'hidden');
+  const secretsKeys = idsOf(app, 'secretsKey', KEY, KEY_EXAMPLE, 'hidden');
   if (otherVpcIds.length > 0) {
     throw new Error(
       'cannot use -c vpcId: it names several VPCs; deploy once per VPC, each with its own prefix',
@@ -86,17 +105,28 @@ function contextOptions(app: App): ContextOptions {
     subnetIds,
     securityGroupIds,
     ...(parameterPrefix === undefined ? {} : { parameterPrefix }),
+    secrets,
+    secretsKeys,
   };
 }
 
-/** Identifiers of one context option, separated by commas; empty where the option is not given. */
-function idsOf(app: App, option: string, form: RegExp, example: string): readonly string[] {
+/**
+ * Identifiers of one context option, separated by commas; empty where the option is not given. `hidden`: a malformed
+ * one may be a secret that somebody pasted, so it is not repeated.
+ */
+function idsOf(
+  app: App,
+  option: string,
+  form: RegExp,
+  example: string,
+  hidden?: 'hidden',
+): readonly string[] {
   const text = contextText(app, option);
   if (text === undefined) return [];
   const ids = text.split(',').map((id) => id.trim());
   if (!ids.every((id) => form.test(id)) || new Set(ids).size < ids.length) {
     throw new Error(
-      `cannot use -c ${option}=${text}: an id is malformed or doubled; write ${option}=${example}`,
+      `cannot use -c ${option}=${hidden === undefined ? text : '...'}: an id is malformed or doubled; write ${option}=${example}`,
     );
   }
   return ids;
@@ -127,6 +157,22 @@ function importSecurityGroups(stack: Stack, ids: readonly string[]): ec2.ISecuri
   return ids.map((id, index) =>
     ec2.SecurityGroup.fromSecurityGroupId(stack, `SecurityGroup${index + 1}`, id),
   );
+}
+
+/** By their full ARNs, since the end of a shorter one may or may not be the six characters of Secrets Manager. */
+function importSecrets(stack: Stack, references: readonly string[]): TargetSecret[] {
+  return references.map((reference, index) => {
+    const id = `Secret${index + 1}`;
+    return reference.startsWith('arn:')
+      ? Secret.fromSecretCompleteArn(stack, id, reference)
+      : StringParameter.fromSecureStringParameterAttributes(stack, id, {
+          parameterName: reference.replace(/^ssm:/, ''),
+        });
+  });
+}
+
+function importKeys(stack: Stack, arns: readonly string[]): kms.IKey[] {
+  return arns.map((arn, index) => kms.Key.fromKeyArn(stack, `SecretsKey${index + 1}`, arn));
 }
 
 if (import.meta.main) {

@@ -1,16 +1,18 @@
 /** The construct's properties, their defaults and their bounds. */
 import { Annotations, Duration, RemovalPolicy, Token } from 'aws-cdk-lib';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as scheduler from 'aws-cdk-lib/aws-scheduler';
 import type { Construct } from 'constructs';
 import { join } from 'node:path';
+import { type TargetSecret, validateSecrets } from './secrets.ts';
 
 /** Properties of the NimToDynatrace construct; all of them optional. */
 export interface NimToDynatraceProps {
   /**
-   * Path of the parameters: target documents under `<prefix>/targets/`, `<prefix>/endpoint`, and the
-   * SecureString `<prefix>/secrets/dt-api-token`, which CloudFormation cannot create. Two deployments in one
+   * Path of the parameters: target documents under `<prefix>/targets/`, `<prefix>/endpoint`, secrets under
+   * `<prefix>/secrets/`, among them the SecureString `dt-api-token`, which CloudFormation cannot create. Two deployments in one
    * account and region need two prefixes. A path of 1 to 13 segments of `a-zA-Z0-9_.-`, not beginning with
    * `/aws` or `/ssm`.
    * @default '/nim-to-dynatrace'
@@ -34,23 +36,39 @@ export interface NimToDynatraceProps {
    */
   readonly maxStaleness?: Duration;
   /**
-   * The VPC of the scrape function, where the NIM replicas are. From there it must reach DynamoDB, SSM and
-   * Dynatrace: a VPC of this app gets a DynamoDB gateway endpoint (free) unless it has one, an imported VPC
-   * is not touched. SSM and Dynatrace need a NAT gateway, or an SSM interface endpoint and an ActiveGate
-   * within reach.
-   * @default - no VPC: targets with public addresses only
+   * The VPC of both functions, where the NIM replicas are: the dispatch function looks their names up
+   * (`dns_sd_configs`), and outside the VPC a name of a private zone does not exist, or is another one, so that
+   * targets would vanish. From the VPC they must reach DynamoDB, SSM, SQS and Dynatrace, and Secrets Manager and
+   * KMS where `secrets` are there: a VPC of this app gets a DynamoDB gateway endpoint (free) unless it has one, an
+   * imported VPC is not touched. The rest needs a NAT gateway, or interface endpoints and an ActiveGate within
+   * reach.
+   * @default - no VPC: targets with public names and addresses only
    */
   readonly vpc?: ec2.IVpc;
   /**
-   * Subnets of the scrape function; public ones have no way out for a function.
+   * Subnets of both functions; public ones have no way out for a function.
    * @default - private subnets of the VPC
    */
   readonly vpcSubnets?: ec2.SubnetSelection;
   /**
-   * Security groups of the scrape function; those of the NIM replicas must admit them.
+   * Security groups of both functions; those of the NIM replicas must admit them.
    * @default - a new one that allows all outbound traffic
    */
   readonly securityGroups?: ec2.ISecurityGroup[];
+  /**
+   * What target documents may refer to beside the parameters below `<prefix>/secrets/`: parameters as
+   * `ssm:<name>`, secrets of Secrets Manager by their ARN. Reading is granted, and decrypting with the key that a
+   * secret was made or imported with. The secrets of targets are theirs to see: whoever edits a document decides
+   * which host gets one. At most 30.
+   * @default - none
+   */
+  readonly secrets?: TargetSecret[];
+  /**
+   * Customer managed keys, not aliases, that decrypt those secrets and the parameters below `<prefix>/secrets/`,
+   * through SSM and Secrets Manager only. A key policy of your own must allow it too.
+   * @default - the account's own keys, alias/aws/ssm and alias/aws/secretsmanager, which need no grant
+   */
+  readonly secretsKey?: kms.IKey | kms.IKey[];
   /**
    * What becomes of the table and the logs when the stack is deleted. A retained table is of no use to a
    * later deployment, which makes its own; what deletion loses is what was pending because Dynatrace did not
@@ -114,6 +132,7 @@ export function settingsOf(scope: Construct, props: NimToDynatraceProps): Settin
   validateEndpoint(settings.endpoint);
   validateMaxStaleness(scope, settings);
   validateMemorySize(settings.memorySize);
+  validateSecrets(settings);
   if (settings.vpc === undefined && (settings.vpcSubnets ?? settings.securityGroups) !== undefined) {
     throw new Error(
       'cannot use vpcSubnets or securityGroups: there is no vpc; give the vpc, or leave them out',

@@ -27,6 +27,9 @@ function appWith(options: Readonly<Record<string, unknown>> = {}) {
   );
 }
 
+const SECRET = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:nim/prod-AbCdEf';
+const KEY = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
+
 function stackOf(app: ReturnType<typeof createApp>): Stack {
   return app.node.findChild('NimToDynatrace') as Stack;
 }
@@ -83,6 +86,19 @@ describe('app', () => {
     ]);
   });
 
+  test('secrets and their keys are granted as the command line names them, and pass the rules', () => {
+    const app = appWith({ secrets: `/team/nim-token, ssm:plain,${SECRET}`, secretsKey: KEY });
+    assert.deepEqual(app.synth().manifest.missing, undefined);
+    const template = Template.fromStack(stackOf(app));
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: { Variables: { SECRETS: `/team/nim-token,plain,${SECRET}`, IN_VPC: 'false' } },
+    });
+    const granted = JSON.stringify(template.findResources('AWS::IAM::Role'));
+    for (const resource of [':parameter/team/nim-token"', ':parameter/plain"', `"${SECRET}"`, `"${KEY}"`]) {
+      assert.ok(granted.includes(resource), resource);
+    }
+  });
+
   test('the rules are in force: a queue without TLS fails the synthesis', (context) => {
     context.mock.method(process.stderr, 'write', () => true);
     context.mock.method(console, 'error', () => undefined);
@@ -110,10 +126,34 @@ describe('context options', () => {
     [{ vpcId: 'vpc-0abc', subnetIds: 'subnet-0a,subnet-0a' }, /malformed or doubled/],
     [{ vpcId: 'vpc-0abc', subnetIds: ['subnet-0a'] }, /cannot use -c subnetIds: it is no text/],
     [{ parameterPrefix: 'nim' }, /cannot use parameterPrefix "nim"/],
+    [
+      { secrets: 'team/nim-token' },
+      /cannot use -c secrets=\.\.\.: an id is malformed or doubled; write secrets=\/team/,
+    ],
+    [{ secrets: '/team/*' }, /an id is malformed/],
+    [{ secrets: '/team/a,/team/a' }, /malformed or doubled/],
+    [{ secrets: SECRET.slice(0, -7) }, /malformed/],
+    [{ secrets: `${SECRET}#password` }, /malformed/],
+    [
+      { secrets: '/nim-to-dynatrace/secrets/dt-api-token' },
+      /is the Dynatrace API token, which no target may see/,
+    ],
+    [
+      { secretsKey: 'alias/nim' },
+      /cannot use -c secretsKey=\.\.\.: an id is malformed .*; write secretsKey=arn:aws:kms:/,
+    ],
+    [{ secretsKey: SECRET }, /malformed/],
   ];
   for (const [options, message] of refused) {
     test(`${JSON.stringify(options)} is refused`, () => {
       assert.throws(() => appWith(options), message);
     });
   }
+
+  test('a secret that was pasted where its name belongs is not repeated', () => {
+    assert.throws(
+      () => appWith({ secrets: 'hunter2' }),
+      (error: Error) => !error.message.includes('hunter2'),
+    );
+  });
 });

@@ -1,58 +1,13 @@
-import { Annotations, App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { NimToDynatrace, SCRAPE_TIMEOUT, VISIBILITY_TIMEOUT } from '../../infra/nim-to-dynatrace.ts';
-import type { NimToDynatraceProps } from '../../infra/props.ts';
-
-const directory = mkdtempSync(join(tmpdir(), 'construct-test-'));
-for (const name of ['dispatch', 'scrape']) {
-  mkdirSync(join(directory, name));
-  writeFileSync(join(directory, name, 'index.mjs'), `export const handler = async () => '${name}';`);
-}
-after(() => rmSync(directory, { recursive: true }));
-
-const { context } = JSON.parse(readFileSync('cdk.json', 'utf8')) as { context: Record<string, unknown> };
-
-function newStack(): Stack {
-  return new Stack(new App({ context, outdir: join(directory, 'out') }), 'Stack');
-}
-
-function create(props: NimToDynatraceProps = {}, stack = newStack()): NimToDynatrace {
-  return new NimToDynatrace(stack, 'Nim', { codeDirectory: directory, ...props });
-}
-
-function templateOf(props: NimToDynatraceProps = {}, stack = newStack()): Template {
-  create(props, stack);
-  return Template.fromStack(stack);
-}
-
-function importedVpc(stack: Stack): ec2.IVpc {
-  const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
-    vpcId: 'vpc-0123456789abcdef0',
-    availabilityZones: ['a', 'b'],
-    privateSubnetIds: ['subnet-a', 'subnet-b'],
-  });
-  Annotations.of(vpc).acknowledgeWarning('@aws-cdk/aws-ec2:noSubnetRouteTableId');
-  return vpc;
-}
-
-/**
- * A VPC of the app; the cast is for exactOptionalPropertyTypes, which aws-cdk-lib's own types do not heed.
- */
-function ownVpc(
-  stack: Stack,
-  gatewayEndpoints: Record<string, ec2.GatewayVpcEndpointOptions> = {},
-): ec2.IVpc {
-  return new ec2.Vpc(stack, 'Vpc', { maxAzs: 1, gatewayEndpoints }) as ec2.IVpc;
-}
+import { create, directory, importedVpc, newStack, ownVpc, permissionsOf, templateOf } from './construct.ts';
 
 const template = templateOf();
 
@@ -99,16 +54,20 @@ describe('functions', () => {
       assert.equal(Properties.VpcConfig, undefined);
       assert.equal(Properties.ReservedConcurrentExecutions, undefined);
     }
-    assert.equal(byTimeout(30).MemorySize, 256);
+    assert.equal(byTimeout(60).MemorySize, 512);
     assert.equal(byTimeout(75).MemorySize, 512);
   });
 
   test('are told where things are, and no secret', () => {
-    const ofDispatch = Object.keys(byTimeout(30).Environment.Variables).sort();
+    const ofDispatch = Object.keys(byTimeout(60).Environment.Variables).sort();
     assert.deepEqual(ofDispatch, ['PARAMETER_PREFIX', 'QUEUE_URL', 'TABLE_NAME']);
     const { TABLE_NAME, ...variables } = byTimeout(75).Environment.Variables;
     assert.ok('Ref' in TABLE_NAME);
-    assert.deepEqual(variables, { PARAMETER_PREFIX: '/nim-to-dynatrace', MAX_STALENESS_MS: '90000000' });
+    assert.deepEqual(variables, {
+      PARAMETER_PREFIX: '/nim-to-dynatrace',
+      MAX_STALENESS_MS: '90000000',
+      IN_VPC: 'false',
+    });
     assert.doesNotMatch(JSON.stringify(template.toJSON()), /dt0[cs]\d+\.|Api-Token|Bearer|NoEcho/);
     template.resourceCountIs('AWS::SSM::Parameter', 0);
   });
@@ -131,7 +90,7 @@ describe('functions', () => {
         },
       },
     });
-    assert.match(JSON.stringify(given.toJSON()), /:parameter\/team\/nim\/secrets\/dt-api-token"/);
+    assert.match(JSON.stringify(given.toJSON()), /:parameter\/team\/nim\/secrets\/\*"/);
   });
 
   test('keep their logs for two weeks, or as told', () => {
@@ -209,57 +168,15 @@ describe('table', () => {
   });
 });
 
-interface Statement {
-  readonly Effect: string;
-  readonly Action: string | string[];
-  readonly Resource: unknown;
-}
-
-/**
- * Every `role: effect action on resource` of a template; resources by their kind or their parameter's name.
- */
-function permissionsOf(stack: Template): string[] {
-  const { Resources } = stack.toJSON() as {
-    Resources: Record<string, { Type: string; Properties: Record<string, unknown> }>;
-  };
-  const nameOf = (resource: unknown): string[] => {
-    if (resource === '*') return ['*'];
-    if (Array.isArray(resource)) return resource.flatMap(nameOf);
-    const text = JSON.stringify(resource);
-    const id = /^\{"Fn::GetAtt":\["(\w+)","Arn"\]\}$/.exec(text)?.[1];
-    if (id !== undefined) return [id.replace(/^Nim|[0-9A-F]{8}$/g, '')];
-    const index = /^\{"Fn::Join":\["",\[\{"Fn::GetAtt":\["(\w+)","Arn"\]\},"(\/index\/\w+)"\]\]\}$/.exec(
-      text,
-    );
-    if (index !== null) return [`${index[1]?.replace(/^Nim|[0-9A-F]{8}$/g, '')}${index[2]}`];
-    const join = /"Ref":"AWS::Region"\},":",\{"Ref":"AWS::AccountId"\},":([^"]+)"\]\]\}$/.exec(text)?.[1];
-    assert.ok(join !== undefined, text);
-    return [join];
-  };
-  return Object.entries(Resources)
-    .filter(([, { Type }]) => Type === 'AWS::IAM::Role' || Type === 'AWS::IAM::Policy')
-    .flatMap(([id, { Type, Properties }]) => {
-      assert.equal(Type, 'AWS::IAM::Role', 'no policy outside the roles');
-      assert.equal(Properties['ManagedPolicyArns'], undefined);
-      const policies = Properties['Policies'] as { PolicyDocument: { Statement: Statement[] } }[];
-      return policies
-        .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
-        .flatMap(({ Effect, Action, Resource }) =>
-          [Action].flat().flatMap((action) => nameOf(Resource).map((name) => ({ Effect, action, name }))),
-        )
-        .map(({ Effect, action, name }) => {
-          const role = id.replace(/^Nim|[0-9A-F]{8}$/g, '');
-          return `${role}: ${Effect} ${action} on ${name}`;
-        });
-    });
-}
-
-const PERMISSIONS = [
+const OF_DISPATCH = [
   'DispatchRole: Allow logs:CreateLogStream on DispatchLogs',
   'DispatchRole: Allow logs:PutLogEvents on DispatchLogs',
   'DispatchRole: Allow ssm:GetParametersByPath on parameter/nim-to-dynatrace/targets',
+  'DispatchRole: Allow ssm:GetParameterHistory on parameter/nim-to-dynatrace/targets/*',
   'DispatchRole: Allow sqs:SendMessage on Queue',
   'DispatchRole: Allow dynamodb:Query on Table/index/owing',
+];
+const OF_SCRAPE = [
   'ScrapeRole: Allow logs:CreateLogStream on ScrapeLogs',
   'ScrapeRole: Allow logs:PutLogEvents on ScrapeLogs',
   'ScrapeRole: Allow dynamodb:BatchGetItem on Table',
@@ -267,11 +184,12 @@ const PERMISSIONS = [
   'ScrapeRole: Allow dynamodb:PutItem on Table',
   'ScrapeRole: Allow dynamodb:UpdateItem on Table',
   'ScrapeRole: Allow ssm:GetParameter on parameter/nim-to-dynatrace/endpoint',
-  'ScrapeRole: Allow ssm:GetParameter on parameter/nim-to-dynatrace/secrets/dt-api-token',
+  'ScrapeRole: Allow ssm:GetParameter on parameter/nim-to-dynatrace/secrets/*',
   'ScrapeRole: Allow sqs:DeleteMessage on Queue',
   'ScrapeRole: Allow sqs:GetQueueAttributes on Queue',
   'ScrapeRole: Allow sqs:ReceiveMessage on Queue',
 ];
+const OF_SCHEDULE = ['ScheduleRole: Allow lambda:InvokeFunction on Dispatch'];
 const NETWORK_INTERFACE_ACTIONS = [
   'ec2:AssignPrivateIpAddresses',
   'ec2:CreateNetworkInterface',
@@ -283,19 +201,21 @@ const NETWORK_INTERFACE_ACTIONS = [
 
 describe('permissions', () => {
   test('are exactly these', () => {
-    assert.deepEqual(permissionsOf(template), [
-      ...PERMISSIONS,
-      'ScheduleRole: Allow lambda:InvokeFunction on Dispatch',
-    ]);
+    assert.deepEqual(permissionsOf(template), [...OF_DISPATCH, ...OF_SCRAPE, ...OF_SCHEDULE]);
   });
 
   test('in a VPC Lambda may make network interfaces, on * as EC2 wants it, and the code may not', () => {
     const stack = newStack();
+    const interfacesOf = (role: string) =>
+      ['Allow', 'Deny'].flatMap((effect) =>
+        NETWORK_INTERFACE_ACTIONS.map((action) => `${role}: ${effect} ${action} on *`),
+      );
     assert.deepEqual(permissionsOf(templateOf({ vpc: importedVpc(stack) }, stack)), [
-      ...PERMISSIONS,
-      ...NETWORK_INTERFACE_ACTIONS.map((action) => `ScrapeRole: Allow ${action} on *`),
-      ...NETWORK_INTERFACE_ACTIONS.map((action) => `ScrapeRole: Deny ${action} on *`),
-      'ScheduleRole: Allow lambda:InvokeFunction on Dispatch',
+      ...OF_DISPATCH,
+      ...interfacesOf('DispatchRole'),
+      ...OF_SCRAPE,
+      ...interfacesOf('ScrapeRole'),
+      ...OF_SCHEDULE,
     ]);
   });
 
@@ -328,20 +248,42 @@ describe('permissions', () => {
 });
 
 describe('VPC', () => {
-  test('an imported one is used as it is, by the scrape function only', () => {
+  test('an imported one is used as it is, by both functions: names are looked up where they are scraped', () => {
     const stack = newStack();
     const group = ec2.SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-0123456789abcdef0');
     const inVpc = templateOf({ vpc: importedVpc(stack), securityGroups: [group] }, stack);
-    inVpc.resourcePropertiesCountIs('AWS::Lambda::Function', { VpcConfig: Match.anyValue() }, 1);
-    inVpc.hasResourceProperties('AWS::Lambda::Function', {
-      Timeout: 75,
+    inVpc.allResourcesProperties('AWS::Lambda::Function', {
       VpcConfig: {
         SubnetIds: ['subnet-a', 'subnet-b'],
         SecurityGroupIds: ['sg-0123456789abcdef0'],
       },
     });
+    inVpc.hasResourceProperties('AWS::Lambda::Function', { Environment: { Variables: { IN_VPC: 'true' } } });
     inVpc.resourceCountIs('AWS::EC2::VPCEndpoint', 0);
     inVpc.resourceCountIs('AWS::EC2::SecurityGroup', 0);
+  });
+
+  test('without security groups there is one for both functions, with a way out and none in', () => {
+    const stack = newStack();
+    const inVpc = templateOf({ vpc: importedVpc(stack) }, stack);
+    inVpc.resourceCountIs('AWS::EC2::SecurityGroup', 1);
+    inVpc.hasResourceProperties('AWS::EC2::SecurityGroup', {
+      SecurityGroupEgress: [Match.objectLike({ CidrIp: '0.0.0.0/0', IpProtocol: '-1' })],
+      SecurityGroupIngress: Match.absent(),
+    });
+    const [id] = Object.keys(inVpc.findResources('AWS::EC2::SecurityGroup'));
+    inVpc.allResourcesProperties('AWS::Lambda::Function', {
+      VpcConfig: { SecurityGroupIds: [{ 'Fn::GetAtt': [id, 'GroupId'] }] },
+    });
+  });
+
+  test('its subnets can be chosen', () => {
+    const stack = newStack();
+    const vpc = importedVpc(stack);
+    const vpcSubnets = { subnets: vpc.privateSubnets.slice(1) };
+    templateOf({ vpc, vpcSubnets }, stack).allResourcesProperties('AWS::Lambda::Function', {
+      VpcConfig: { SubnetIds: ['subnet-b'] },
+    });
   });
 
   test('one of this app gets a DynamoDB gateway endpoint, once', () => {
@@ -369,9 +311,10 @@ describe('VPC', () => {
     templateOf({ vpc }, stack).resourceCountIs('AWS::EC2::VPCEndpoint', 2);
   });
 
-  test('connections are those of the scrape function, and there are none without a VPC', () => {
+  test('connections are those of both functions, and there are none without a VPC', () => {
     const stack = newStack();
     const nim = create({ vpc: importedVpc(stack) }, stack);
+    assert.deepEqual(nim.connections.securityGroups, nim.dispatchFunction.connections.securityGroups);
     assert.equal(nim.connections.securityGroups.length, 1);
     assert.throws(() => create().connections, /Only VPC-associated/);
   });
