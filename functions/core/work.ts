@@ -38,7 +38,7 @@ export interface TickPlan {
   readonly tickMs: number;
   /** When the schedule fired before, or would have. */
   readonly previousTickMs: number;
-  /** The schedule's interval: a shorter one of a job is raised to it. */
+  /** The schedule's interval: a shorter one of a job is raised to it, and such a job is due at every tick. */
   readonly tickIntervalMs: number;
   /** All that the documents name, due or not. */
   readonly targets: readonly Target[];
@@ -70,7 +70,7 @@ export function planShards(plan: TickPlan): ShardPlan {
   const drains = owing.filter((key) => !known.has(key)).slice(0, MAX_DRAINS);
   const due = sorted
     .slice(0, MAX_SHARD_TARGETS)
-    .filter(({ intervalMs }) => isDue(intervalMs, previousTickMs, tickMs))
+    .filter(({ intervalMs }) => intervalMs <= tickIntervalMs || isDue(intervalMs, previousTickMs, tickMs))
     .map((target) => ({ ...target, intervalMs: Math.max(target.intervalMs, tickIntervalMs) }));
   const message: ShardMessage = { tickMs, shards: 1, shard: 0, targets: due, drains };
   return { messages: due.length + drains.length === 0 ? [] : [message], problems };
