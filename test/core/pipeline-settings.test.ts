@@ -126,7 +126,7 @@ describe('metric_relabel_configs', () => {
 
   test('scrape_samples_post_metric_relabeling tells what is left', async () => {
     const world = createWorld();
-    world.script.scrape = () => 'gg 1\nh 2\ni 3\n';
+    world.script.scrape = () => 'gg 1\nhh 2\nii 3\n';
     await world.run(0, [target(ADDRESS, { metricRelabelConfigs: [drop('gg|hh')] })]);
     const [scraped, left] = ['scrape_samples_scraped', 'scrape_samples_post_metric_relabeling'].map((name) =>
       gaugesOf(world.bodies).find((line) => line.startsWith(`${name} `)),
