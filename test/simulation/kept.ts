@@ -70,7 +70,7 @@ export const KEPT: Readonly<Record<string, Plan>> = {
     nims: [TEXT],
     steps: [quiet, busy(0, { kind: 'page', of: 0, how: 'gauge', at: 0 }, { kind: 'grow', of: 0, at: 10 })],
   },
-  'D4: what was given up may be written two ticks later': {
+  'D4: what was given up may be written late': {
     nims: [TEXT],
     steps: [
       quiet,
@@ -92,6 +92,20 @@ export const KEPT: Readonly<Record<string, Plan>> = {
         { kind: 'page', of: 0, how: 'half', at: 44 },
         { kind: 'restart', of: 0, times: 2, surge: false, bounds: false },
       ),
+    ],
+  },
+  'D3: what was given up, and written late, leaves no window behind': {
+    nims: [TEXT],
+    steps: [
+      quiet,
+      busy(1, { kind: 'poison', of: 0, at: 792, ticks: 1 }),
+      busy(
+        0,
+        { kind: 'pause', hours: 25, expires: false, vanishes: true },
+        { kind: 'commit', of: 0, how: 'late' },
+      ),
+      busy(0, { kind: 'schedule', how: 'dropped' }),
+      quiet,
     ],
   },
 };

@@ -160,6 +160,17 @@ export function settle(account: Account, point: DecodedPoint, refused: boolean, 
   if (drained) account.drained.add(form);
 }
 
+/** A write that came late, of a run that gave up what the target owed, and said so: what is not held is dropped. */
+export function giveUp(account: Account, item: TargetItem): void {
+  const held = heldBy(item);
+  for (const part of account.due.keys()) {
+    const pending = pendingOf(account, part);
+    if (pending === 0 || held.has(part)) continue;
+    add(account.dropped, part, pending);
+    account.drains.delete(formIn(part));
+  }
+}
+
 /** D1 for one target: every part, nothing beside them. `givenUp`: it vanished too long ago, and that was said (D4). */
 export function checkConservation(
   account: Account,

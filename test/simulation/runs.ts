@@ -9,6 +9,7 @@ import {
   add,
   checkPoint,
   forgetFalls,
+  giveUp,
   newAccount,
   secondsOf,
   settle,
@@ -48,6 +49,8 @@ export interface Run {
   hasEnded: boolean;
   /** Instances whose write was made to fail; `*`: the worker died. */
   readonly excuses: Set<string>;
+  /** Once it is over: whether it said that it gave up increments, or died with the word on its lips (D4). */
+  gaveUp: boolean;
   /** Whether it had anything but deltas to send: the gauges of a scrape, failed ones included. */
   hasGauges: boolean;
 }
@@ -103,6 +106,7 @@ export function createBook(
         claimed: false,
         hasEnded: false,
         excuses: new Set(),
+        gaveUp: false,
         hasGauges: false,
       };
       runs.set(id, run);
@@ -212,6 +216,8 @@ export function createBook(
               settle(account, point, refused, run.tickMs);
         }
       }
+      const unseenMs = run.tickMs - (account.known?.tickMs ?? run.tickMs);
+      if (run.gaveUp && unseenMs > facts(run).maxStalenessMs) giveUp(account, item);
       accounts.set(instance, account);
     },
     close: (run) => {

@@ -37,8 +37,6 @@ const MAX_MESSAGE_AGE_MS = 120_000;
 /** D2, D12: what may hold something back once faults have stopped. */
 const MAX_WAIT_TICKS = 64;
 const MAX_PAUSE_TICKS = 64;
-/** A write that is late is carried out so many ticks after its run spoke of it. */
-const MAX_WRITE_TICKS = 2;
 /** A dead worker's message blocks its group for 90 s; then the canary, then the deltas; old bounds drain one by one. */
 const MAX_CALM_TICKS = 10;
 
@@ -84,8 +82,6 @@ function createSimulation(plan: Plan, tally: Tally) {
   const open = new Set<Run>();
   /** What was said in the log since the step began. */
   const alarms = new Set<string>();
-  /** Address -> the step in which what it owes was said to be given up. */
-  const givenUpAt = new Map<string, number>();
   const outage = { until: 0, how: 'retry' as const as Extract<Event, { kind: 'outage' }>['how'] };
 
   const { state, items, shards, catchUp } = createStore({
@@ -221,6 +217,7 @@ function createSimulation(plan: Plan, tally: Tally) {
       checkReport(run, lines, evaluate);
       if (!refusesAll) checkPoison(run, items, places, lines, evaluate);
     }
+    run.gaveUp = end === 'dead' || lines.some(({ event }) => event === 'pending_given_up');
     const isTooOld = startedWallMs - ofTick > MAX_MESSAGE_AGE_MS;
     evaluate('nothing is sent too late', !(isTooOld && run.claimed), () => 'an old message was worked off');
     book.close(run);
@@ -324,13 +321,10 @@ function createSimulation(plan: Plan, tally: Tally) {
       const account = book.accounts.get(address);
       const item = [...items.values()].find(({ instance }) => instance === address);
       const unseenMs = tickMs - (account?.known?.tickMs ?? tickMs);
-      if (unseenMs > MAX_STALENESS_MS && alarms.has('pending_given_up')) {
-        happened('given up');
-        givenUpAt.set(address, ticks);
-      }
-      const isSaid = ticks - (givenUpAt.get(address) ?? -Infinity) <= MAX_WRITE_TICKS;
       // Who dies between the commit and the log takes the word along.
-      const givenUp = isSaid || (unseenMs > MAX_STALENESS_MS && alarms.has('died'));
+      const isSaid = alarms.has('pending_given_up') || alarms.has('died');
+      const givenUp = isSaid && unseenMs > MAX_STALENESS_MS;
+      if (givenUp && alarms.has('pending_given_up')) happened('given up');
       if (account !== undefined) checkConservation(account, item, givenUp, evaluate);
     }
     if (broken !== undefined) throw new Error(`${broken} (checked at ${secondsOf(tickMs)})`);
