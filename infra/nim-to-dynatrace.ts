@@ -3,7 +3,7 @@
  * Everything about targets, endpoint and token lives in SSM parameters and is read at run time, so that none
  * needs a deployment.
  */
-import { Duration, Stack } from 'aws-cdk-lib';
+import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
 import type { RemovalPolicy } from 'aws-cdk-lib';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
@@ -103,8 +103,9 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
     const parameterArn = (name: string) =>
       Stack.of(this).formatArn({
         service: 'ssm',
-        resource: 'parameter',
-        resourceName: `${parameterPrefix.slice(1)}/${name}`,
+        // The prefix begins with the slash, also where it is known at deployment only.
+        resource: `parameter${parameterPrefix}/${name}`,
+        arnFormat: ArnFormat.NO_RESOURCE_NAME,
       });
     this.dispatchFunction = createFunction(this, 'Dispatch', settings, network, {
       description: 'nim-to-dynatrace: plans a tick and sends one message per shard',
@@ -145,8 +146,8 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
           ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
           this.table.tableArn,
         ),
-        // No kms:Decrypt: the key policy of alias/aws/ssm lets every principal of the account decrypt through
-        // SSM.
+        // No kms:Decrypt for them: the key policy of alias/aws/ssm lets every principal of the account decrypt
+        // through SSM.
         allow(['ssm:GetParameter'], parameterArn('endpoint'), parameterArn('secrets/*')),
         allow(['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'], this.queue.queueArn),
         ...secretStatements(this, settings),

@@ -16,7 +16,7 @@ import type { Bundle } from '../../infra/bundle.ts';
 const ENTRIES = { dispatch: 'test/infra/entries/dispatch.ts', scrape: 'test/infra/entries/scrape.ts' };
 const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'AKIAFROMENV', AWS_SECRET_ACCESS_KEY: 'secret' };
 
-/** SSM, SQS, a metrics page and an echo, on one port. */
+/** SSM, SQS, Secrets Manager, a metrics page and an echo, on one port. */
 const server = createServer((request, response) => {
   void textOf(request).then((body) => {
     const target = request.headers['x-amz-target'];
@@ -31,6 +31,8 @@ const signatures: string[] = [];
 const ANSWERS: Readonly<Record<string, unknown>> = {
   'AmazonSSM.GetParameter': { Parameter: { Name: '/a', Value: 'endpoint' } },
   'AmazonSSM.GetParametersByPath': { Parameters: [{ Name: '/a/b', Value: '10.0.1.17:8000' }] },
+  'AmazonSSM.GetParameterHistory': { Parameters: [{ Name: '/a/b', Value: '10.0.1.17:8000', Version: 1 }] },
+  'secretsmanager.GetSecretValue': { SecretString: 'hidden' },
   'AmazonSQS.SendMessageBatch': {
     // MD5 of the message `a`, which the SDK checks.
     Successful: [{ Id: '0', MessageId: '1', MD5OfMessageBody: '0cc175b9c0f1b6a831c399e269772661' }],
@@ -112,7 +114,7 @@ describe('bundle', () => {
 });
 
 describe('the bundle runs outside the repository', () => {
-  test('scrape: undici, DynamoDB, SSM and OTLP', async () => {
+  test('scrape: undici, DynamoDB, SSM, Secrets Manager, RE2 and OTLP', async () => {
     const event = { httpUrl: urlOf(server), dynamodbEndpoint: urlOf(database), tableName: 'state' };
     assert.deepEqual(await run('scrape', event, CREDENTIALS), {
       status: 200,
@@ -121,18 +123,23 @@ describe('the bundle runs outside the repository', () => {
       refusedCode: 'ECONNREFUSED',
       otlp: true,
       parameter: 'endpoint',
+      secret: 'hidden',
+      matches: true,
       version: '2',
       batch: 1,
     });
   });
 
-  test('dispatch: SSM and SQS, signed with the credentials of the environment', async () => {
+  test('dispatch: YAML, RE2, SSM and SQS, signed with the credentials of the environment', async () => {
     signatures.length = 0;
     assert.deepEqual(await run('dispatch', { httpUrl: urlOf(server) }, CREDENTIALS), {
       parameters: 1,
+      versions: 1,
       sent: 1,
+      yaml: { targets: ['10.0.1.17:8000'] },
+      matches: true,
     });
-    assert.equal(signatures.length, 2);
+    assert.equal(signatures.length, 3);
     for (const signature of signatures) assert.match(signature, /Credential=AKIAFROMENV\//);
   });
 

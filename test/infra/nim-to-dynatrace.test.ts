@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { CfnParameter, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as logs from 'aws-cdk-lib/aws-logs';
@@ -216,6 +216,18 @@ describe('permissions', () => {
       ...OF_SCRAPE,
       ...interfacesOf('ScrapeRole'),
       ...OF_SCHEDULE,
+    ]);
+  });
+
+  test('a prefix that is known at deployment only is a part of each name', () => {
+    const stack = newStack();
+    const parameterPrefix = new CfnParameter(stack, 'Prefix', { default: '/nim' }).valueAsString;
+    const names = permissionsOf(templateOf({ parameterPrefix }, stack)).filter((one) => one.includes('ssm:'));
+    assert.deepEqual(names, [
+      'DispatchRole: Allow ssm:GetParametersByPath on parameter<Prefix>/targets',
+      'DispatchRole: Allow ssm:GetParameterHistory on parameter<Prefix>/targets/*',
+      'ScrapeRole: Allow ssm:GetParameter on parameter<Prefix>/endpoint',
+      'ScrapeRole: Allow ssm:GetParameter on parameter<Prefix>/secrets/*',
     ]);
   });
 

@@ -3,9 +3,11 @@ import { Metrics } from '@aws-lambda-powertools/metrics';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { BatchGetItemCommand, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import { ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
+import { RE2JS } from 're2js';
 import { Agent, request } from 'undici';
 
 export interface Event {
@@ -45,6 +47,13 @@ async function parameter({ httpUrl }: Event) {
   return Parameter?.Value;
 }
 
+async function secret({ httpUrl }: Event) {
+  const client = new SecretsManagerClient({ endpoint: httpUrl, region: 'eu-central-1' });
+  const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: 'a' }));
+  client.destroy();
+  return SecretString;
+}
+
 export const handler = middy<Event>().handler(async (event) => {
   logger.info('start');
   metrics.addMetric('runs', 'Count', 1);
@@ -73,6 +82,8 @@ export const handler = middy<Event>().handler(async (event) => {
     refusedCode: (refused as { code?: string }).code,
     otlp: otlp !== undefined && Buffer.from(otlp).includes('service.name'),
     parameter: await parameter(event),
+    secret: await secret(event),
+    matches: RE2JS.compile('(?i)nim-\\d+').matches('NIM-1'),
     ...(await dynamodb(event)),
   };
 });
