@@ -39,8 +39,8 @@ export const MAX_TICK_INTERVAL_MS = 3_600_000;
 /** What there is to do at one tick. */
 export interface TickPlan {
   readonly tickMs: number;
-  /** When the schedule fired before, or would have. */
-  readonly previousTickMs: number;
+  /** When the schedule fired before, or would have; absent: everything is due. */
+  readonly previousTickMs?: number;
   /** All that the documents name, due or not. */
   readonly targets: readonly Target[];
   /** Keys of all items with something pending, oldest first; none where the list of targets may not be whole. */
@@ -68,10 +68,10 @@ export function planShards({ tickMs, previousTickMs, targets, owing }: TickPlan)
         ];
   const known = new Set(targets.map((target) => target.key));
   const drains = owing.filter((key) => !known.has(key)).slice(0, MAX_DRAINS);
-  const sinceMs = Math.min(tickMs - previousTickMs, MAX_TICK_INTERVAL_MS);
+  const sinceMs = previousTickMs === undefined ? 0 : Math.min(tickMs - previousTickMs, MAX_TICK_INTERVAL_MS);
   const due = sorted
     .slice(0, MAX_SHARD_TARGETS)
-    .filter(({ intervalMs }) => isDue(intervalMs, previousTickMs, tickMs))
+    .filter(({ intervalMs }) => previousTickMs === undefined || isDue(intervalMs, previousTickMs, tickMs))
     // A shorter interval than the schedule's is the schedule's.
     .map((target) => ({ ...target, intervalMs: Math.max(target.intervalMs, sinceMs) }));
   const message: ShardMessage = { tickMs, shards: 1, shard: 0, targets: due, drains };
