@@ -1,30 +1,29 @@
-/** The options of `run`: one table, which the reader, `--help` and the README's table all come from. */
-import { parseArgs } from 'node:util';
+/** The options of `run`. */
 import type { Target } from '../core/model.ts';
 import { parseDuration } from '../core/duration.ts';
 import { metricsUrl } from '../core/endpoint.ts';
 import { MAX_SHARD_TARGETS } from '../core/work.ts';
 import { readAddress } from '../core/settings.ts';
-
-export interface RunOption {
-  readonly name: string;
-  readonly short?: string;
-  /** What stands behind the name; absent for a switch. */
-  readonly value?: string;
-  readonly default: string;
-  readonly about: string;
-}
+import { type CliOption, optionLines, parseOptions, readOutput } from './options.ts';
 
 export const MIN_INTERVAL_MS = 100;
 export const MAX_INTERVAL_MS = 3_600_000;
 export const MAX_COUNT = 1_000_000;
 
-export const RUN_OPTIONS: readonly RunOption[] = [
+export const RUN_OPTIONS: readonly CliOption[] = [
   {
     name: 'target',
     value: 'URL',
+    multiple: true,
     default: 'two simulated NIMs',
     about: 'a NIM to scrape, host:port or http(s)://host:port/path; may be given several times',
+  },
+  {
+    name: 'config',
+    value: 'FILE|DIR',
+    default: 'none',
+    about:
+      'target documents as in SSM, a file each, or a Prometheus configuration; edits are picked up at the next tick; not with --target',
   },
   {
     name: 'endpoint',
@@ -33,7 +32,12 @@ export const RUN_OPTIONS: readonly RunOption[] = [
     about:
       'where to send: https://<environment>.live.dynatrace.com/api/v2/otlp or any OTLP/HTTP receiver; the token is read from DT_API_TOKEN',
   },
-  { name: 'interval', value: 'DURATION', default: '5s', about: 'time between two ticks, 100ms to 1h' },
+  {
+    name: 'interval',
+    value: 'DURATION',
+    default: '5s; with --config the shortest scrape_interval, 1s to 1m',
+    about: 'time between two ticks, 100ms to 1h',
+  },
   { name: 'count', value: 'N', default: 'until Ctrl-C', about: 'end after N ticks' },
   { name: 'once', default: 'off', about: 'end after one tick' },
   {
@@ -55,8 +59,11 @@ export const RUN_OPTIONS: readonly RunOption[] = [
 
 export interface RunSettings {
   readonly targets: readonly Target[];
+  /** Where the documents are. */
+  readonly config: string | undefined;
   readonly endpoint: string | undefined;
-  readonly intervalMs: number;
+  /** Undefined: as the documents say. */
+  readonly intervalMs: number | undefined;
   /** Ticks; Infinity: until interrupted. */
   readonly count: number;
   readonly once: boolean;
@@ -70,54 +77,40 @@ export type ReadOptions =
   | { readonly code: 'help' }
   | { readonly code: 'wrong'; readonly problems: readonly string[] };
 
+const DEFAULT_INTERVAL = '5s';
 /** Job name of targets given on the command line. */
 const JOB = 'nim';
 
 export function readRunOptions(args: readonly string[]): ReadOptions {
-  let given: Record<string, string | boolean | readonly (string | boolean)[] | undefined>;
-  try {
-    given = parseArgs({
-      args: [...args],
-      options: parseArgsOptions(),
-      strict: true,
-      allowPositionals: false,
-    }).values;
-  } catch (error) {
-    return { code: 'wrong', problems: [`cannot read the options: ${(error as Error).message}; see --help`] };
-  }
-  if (given['help'] === true) return { code: 'help' };
+  const given = parseOptions(args, RUN_OPTIONS, false);
+  if (typeof given === 'string') return { code: 'wrong', problems: [given] };
+  if (given.isOn('help')) return { code: 'help' };
   const problems: string[] = [];
-  const text = (name: string): string | undefined => given[name] as string | undefined;
+  const { text, texts, isOn } = given;
+  const config = text('config');
+  const interval = text('interval') ?? (config === undefined ? DEFAULT_INTERVAL : undefined);
   const settings: RunSettings = {
-    targets: readTargets((given['target'] ?? []) as readonly string[], problems),
+    targets: readTargets(texts('target'), problems),
+    config,
     endpoint: readEndpoint(text('endpoint'), problems),
-    intervalMs: readInterval(text('interval') ?? '5s', problems),
-    count: given['once'] === true ? 1 : readCount(text('count'), problems),
-    once: given['once'] === true,
+    intervalMs: interval === undefined ? undefined : readInterval(interval, problems),
+    count: isOn('once') ? 1 : readCount(text('count'), problems),
+    once: isOn('once'),
     stateDirectory: text('state'),
-    dryRun: given['dry-run'] === true,
+    dryRun: isOn('dry-run'),
     output: readOutput(text('output') ?? 'table', problems),
   };
+  if (config === '') problems.push('cannot use --config: its path is empty text; write --config ./targets');
+  if (config !== undefined && texts('target').length > 0) {
+    problems.push('cannot use --config and --target together: both say what to scrape; give one of them');
+  }
   if (settings.stateDirectory === '') {
     problems.push('cannot use --state: its directory is empty text; write --state ./state');
   }
-  if (given['once'] === true && given['count'] !== undefined) {
+  if (settings.once && text('count') !== undefined) {
     problems.push('cannot use --once and --count together: both say when to end; give one of them');
   }
   return problems.length > 0 ? { code: 'wrong', problems } : { code: 'settings', settings };
-}
-
-function parseArgsOptions() {
-  return Object.fromEntries(
-    RUN_OPTIONS.map(({ name, short, value }) => [
-      name,
-      {
-        type: value === undefined ? ('boolean' as const) : ('string' as const),
-        ...(short === undefined ? {} : { short }),
-        ...(name === 'target' ? { multiple: true } : {}),
-      },
-    ]),
-  );
 }
 
 function readTargets(addresses: readonly string[], problems: string[]): readonly Target[] {
@@ -161,24 +154,14 @@ function readCount(text: string | undefined, problems: string[]): number {
   return count;
 }
 
-function readOutput(text: string, problems: string[]): 'table' | 'json' {
-  if (text === 'table' || text === 'json') return text;
-  problems.push(`cannot use --output ${text}: it is neither table nor json; write -o table or -o json`);
-  return 'table';
-}
-
 export function runHelp(): string {
-  const rows = RUN_OPTIONS.map(({ name, short, value, default: preset, about }) => {
-    const left = `  ${short === undefined ? '   ' : `-${short},`} --${name}${value === undefined ? '' : ` ${value}`}`;
-    return `${left.padEnd(28)} ${about} (default: ${preset})`;
-  });
   return [
     'nim-to-dynatrace run [options]',
     '',
     'Scrapes NIM servers, turns their counters and histograms into deltas kept in a DynamoDB, and sends them as OTLP.',
     '',
-    ...rows,
+    ...optionLines(RUN_OPTIONS),
     '',
-    'Exit code: 0 when the last run was delivered, 1 when it was not, 2 for wrong usage.',
+    'Exit code: 0 when the last run was delivered, 1 when it was not or a document is wrong, 2 for wrong usage.',
   ].join('\n');
 }

@@ -12,15 +12,21 @@ import type { RunReport } from '../core/report.ts';
 import { readAddress } from '../core/settings.ts';
 import { type DropReason, assert } from '../core/outcome.ts';
 import { planShards } from '../core/work.ts';
+import { createFileSource } from './config-source.ts';
 import { type Demo, startDemo } from './demo.ts';
-import { openLocalPorts } from './local-ports.ts';
-import { type RunSettings, readRunOptions, runHelp } from './run-options.ts';
+import { type LocalPorts, openLocalPorts } from './local-ports.ts';
+import { print, say, withOutput } from './output.ts';
 import { jsonLines } from './run-json.ts';
+import { type RunSettings, readRunOptions, runHelp } from './run-options.ts';
 import { tableOf } from './run-table.ts';
+import { type TargetsAt, configTargets, fixedTargets } from './run-targets.ts';
 
 /** The least time a run has for itself, and what a single one has. */
 export const MIN_DEADLINE_MS = 2_000;
 export const ONCE_DEADLINE_MS = 10_000;
+/** Discovery beside a tick: one DNS server that does not answer is asked twice. */
+const PLAN_DEADLINE_MS = 5_000;
+const MAX_EARLY_MS = 20;
 /** As the reference configuration of the Collector has it: 25 h. */
 export const MAX_STALENESS_MS = 25 * 3_600_000;
 
@@ -39,44 +45,28 @@ export async function run(args: readonly string[]): Promise<number> {
     interrupted.abort();
     say('ending after this tick; Ctrl-C again stops at once');
   };
-  let unwritable = false;
-  // The reader of a pipe may leave first (`| head`): that ends the run as Ctrl-C does. A full disk is a failure.
-  const leave = ({ code, message }: NodeJS.ErrnoException): void => {
-    interrupted.abort();
-    if (unwritable || code === 'EPIPE') return;
-    unwritable = true;
-    say(`cannot write to standard output: ${message}; make room where it goes`);
-  };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  process.stdout.on('error', leave);
   try {
-    const code = await runUntil(options.settings, interrupted.signal);
-    return unwritable ? 1 : code;
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`);
-    return 1;
+    return await withOutput(interrupted, () => runUntil(options.settings, interrupted.signal));
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-    process.stdout.off('error', leave);
   }
 }
 
 async function runUntil(settings: RunSettings, interrupted: AbortSignal): Promise<number> {
-  const demo = await startDemo({
-    nims: settings.targets.length === 0,
-    receiver: settings.endpoint === undefined && !settings.dryRun,
-  });
+  const { targets, config, endpoint, dryRun } = settings;
+  const isDemo = targets.length === 0 && config === undefined;
+  const demo = await startDemo({ nims: isDemo, receiver: endpoint === undefined && !dryRun });
   try {
     const ports = await openLocalPorts(settings, demo.endpoint);
     try {
-      const targets = settings.targets.length > 0 ? settings.targets : demo.urls.map(demoTarget);
-      say(`scraping ${targets.map((target) => target.instance).join(', ')}`);
+      const targetsAt = openTargets(settings, demo);
       say(
-        `sending to ${settings.dryRun ? 'nobody (dry run)' : (settings.endpoint ?? `${demo.endpoint} (simulated Dynatrace)`)}`,
+        `sending to ${dryRun ? 'nobody (dry run)' : (endpoint ?? `${demo.endpoint} (simulated Dynatrace)`)}`,
       );
-      if (settings.endpoint !== undefined && settings.targets.length === 0 && !settings.dryRun)
-        say(`warning: no --target: ${settings.endpoint} is sent the numbers of two simulated NIMs`);
-      return await tickUntil(settings, targets, ports, demo, interrupted);
+      if (endpoint !== undefined && isDemo && !dryRun)
+        say(`warning: no --target: ${endpoint} is sent the numbers of two simulated NIMs`);
+      return await tickUntil(settings, targetsAt, ports, demo, interrupted);
     } finally {
       await ports.close();
     }
@@ -85,56 +75,79 @@ async function runUntil(settings: RunSettings, interrupted: AbortSignal): Promis
   }
 }
 
+function openTargets({ targets, config, intervalMs }: RunSettings, demo: Demo): TargetsAt {
+  if (config !== undefined) return configTargets(createFileSource(config), intervalMs, say);
+  assert(intervalMs !== undefined, 'without documents the options say when to tick');
+  const fixed = targets.length > 0 ? targets : demo.urls.map(demoTarget);
+  say(`scraping ${fixed.map((target) => target.instance).join(', ')}`);
+  return fixedTargets(fixed, intervalMs);
+}
+
 async function tickUntil(
   settings: RunSettings,
-  targets: readonly Target[],
-  ports: Awaited<ReturnType<typeof openLocalPorts>>,
+  targetsAt: TargetsAt,
+  { ports, ...local }: LocalPorts,
   demo: Demo,
   interrupted: AbortSignal,
 ): Promise<number> {
   const memory = createMemory();
-  const scraped = targets.map((target) => ({ ...target, intervalMs: settings.intervalMs }));
+  let last: { readonly tickMs: number; readonly intervalMs: number } | undefined;
   let delivered = true;
   let balanced = true;
-  let tickMs = 0;
-  const firstMs = systemClock.monotonicMs();
+  let sound = true;
   for (let i = 0; i < settings.count && !interrupted.aborted; i++) {
-    tickMs = Math.max(systemClock.wallMs(), tickMs + 1);
-    const budgetMs = settings.once ? ONCE_DEADLINE_MS : Math.max(MIN_DEADLINE_MS, settings.intervalMs);
-    const [message] = planShards({
+    if (last !== undefined) {
+      const waitMs = Math.min(last.tickMs + last.intervalMs - systemClock.wallMs(), last.intervalMs);
+      await pause(waitMs, interrupted);
+      if (interrupted.aborted) break;
+    }
+    const tickMs = nextTick(last, systemClock.wallMs());
+    const planned = await targetsAt(systemClock.monotonicMs() + PLAN_DEADLINE_MS);
+    const plan = planShards({
       tickMs,
-      previousTickMs: 0,
-      tickIntervalMs: settings.intervalMs,
-      targets: scraped,
-      owing: await ports.owing(),
-    }).messages;
-    assert(message !== undefined, 'there is a target to scrape');
-    const report = await runShard(
-      {
-        ...message,
-        maxStalenessMs: MAX_STALENESS_MS,
-        writer: randomUUID(),
-        deadlineMs: systemClock.monotonicMs() + budgetMs,
-      },
-      ports.ports,
-      memory,
-    );
-    const points = ports.takeDelivered();
-    const books = await demo.balance(report, ports.pending);
-    delivered = isDelivered(report);
-    balanced &&= books?.balanced ?? true;
-    await print(
-      settings.output === 'json'
-        ? jsonLines(tickMs, points)
-        : tableOf(report, points, books, settings.dryRun),
-    );
-    for (const line of troubles(report)) say(line);
+      ...(last === undefined ? {} : { previousTickMs: last.tickMs }),
+      tickIntervalMs: planned.intervalMs,
+      targets: planned.targets,
+      owing: planned.complete ? await local.owing() : [],
+    });
+    for (const problem of plan.problems) say(problem);
+    last = { tickMs, intervalMs: planned.intervalMs };
+    sound = planned.sound && plan.problems.length === 0;
+    for (const message of plan.messages) {
+      const budgetMs = settings.once ? ONCE_DEADLINE_MS : Math.max(MIN_DEADLINE_MS, planned.intervalMs);
+      const own = { maxStalenessMs: MAX_STALENESS_MS, writer: randomUUID() };
+      const deadlineMs = systemClock.monotonicMs() + budgetMs;
+      const report = await runShard({ ...message, ...own, deadlineMs }, ports, memory);
+      const points = local.takeDelivered();
+      const books = await demo.balance(report, local.pending);
+      delivered = isDelivered(report);
+      balanced &&= books?.balanced ?? true;
+      await print(
+        settings.output === 'json'
+          ? jsonLines(tickMs, points)
+          : tableOf(report, points, books, settings.dryRun),
+      );
+      for (const line of troubles(report)) say(line);
+    }
     demo.afterTick(i);
-    const nextMs = firstMs + (i + 1) * settings.intervalMs;
-    if (i + 1 < settings.count) await pause(nextMs - systemClock.monotonicMs(), interrupted);
   }
   if (!balanced) say('the books do not balance: this is a bug; please report it');
-  return delivered && balanced ? 0 : 1;
+  return delivered && balanced && sound ? 0 : 1;
+}
+
+/**
+ * Ticks keep their distance from each other, as those of a schedule do, so that an interval is due when it is over and
+ * not a millisecond later; one that was missed is left out.
+ */
+export function nextTick(
+  last: { readonly tickMs: number; readonly intervalMs: number } | undefined,
+  nowMs: number,
+): number {
+  if (last === undefined) return nowMs;
+  const { tickMs, intervalMs } = last;
+  // A timer may fire a little early.
+  const earlyMs = Math.min(intervalMs / 2, MAX_EARLY_MS);
+  return tickMs + Math.max(1, Math.floor((nowMs - tickMs + earlyMs) / intervalMs)) * intervalMs;
 }
 
 /** The last body that mattered was accepted, and what became of it is written down. */
@@ -193,14 +206,4 @@ function demoTarget(url: string): Target {
 async function pause(ms: number, interrupted: AbortSignal): Promise<void> {
   if (ms <= 0 || interrupted.aborted) return;
   await sleep(ms, undefined, { signal: interrupted }).catch(() => undefined);
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
-/** Waits for a slow reader, so that a pipe never fills the memory. One that left is noticed by the `error` event. */
-async function print(text: string): Promise<void> {
-  if (text === '') return;
-  await new Promise<void>((resolve) => void process.stdout.write(text, () => resolve()));
 }

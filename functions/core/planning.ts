@@ -6,43 +6,71 @@ import type { Histories } from './histories.ts';
 import { type AllTargets, targetsOfJob, withoutTwins } from './job-targets.ts';
 import { assert } from './outcome.ts';
 import { type RelabelRule, checkRelabel, compileRelabel } from './relabel.ts';
-import type { RelabelConfig, ScrapeConfig } from './scrape-config.ts';
+import type { RelabelConfig, ScrapeConfig, TargetGroup } from './scrape-config.ts';
 
 export interface PlanningPorts {
   readonly histories: Histories;
   readonly discover: Discovery<ScrapeConfig>;
 }
 
+/** A job with every address that was written or discovered for it, before relabelling. */
+export interface FoundJob {
+  readonly config: ScrapeConfig;
+  readonly groups: readonly TargetGroup[];
+  readonly rules: readonly RelabelRule[];
+}
+
+export interface FoundJobs {
+  readonly documents: DocumentsInForce;
+  readonly jobs: readonly FoundJob[];
+  /** Of discovery. */
+  readonly problems: readonly string[];
+  /** False: somebody who is missing here may only not have been found, and counts as nothing but unscraped. */
+  readonly complete: boolean;
+}
+
 export interface Planned extends AllTargets {
   readonly documents: DocumentsInForce;
-  /** False: somebody who is missing here may only not have been found, and counts as nothing but unscraped. */
   readonly complete: boolean;
 }
 
 /** `deadlineMs` is on the monotonic clock. */
 export async function planTargets(
   documents: readonly StoredDocument[],
-  { histories, discover }: PlanningPorts,
+  ports: PlanningPorts,
   given: Omit<DocumentOptions, 'checkRelabel'>,
   deadlineMs: number,
 ): Promise<Planned> {
+  return targetsOfJobs(await findJobs(documents, ports, given, deadlineMs));
+}
+
+/** The first half of `planTargets`: which documents are in force, and what they find. */
+export async function findJobs(
+  documents: readonly StoredDocument[],
+  { histories, discover }: PlanningPorts,
+  given: Omit<DocumentOptions, 'checkRelabel'>,
+  deadlineMs: number,
+): Promise<FoundJobs> {
   const options = { ...given, checkRelabel };
   const read = readDocuments(documents, options);
   const broken = documents.filter(({ name }) => read.refused.includes(name));
   const inForce = documentsInForce(documents, read, await histories(broken, deadlineMs), options);
   const found = await Promise.all(inForce.configs.map((config) => discover(config, deadlineMs)));
-  const all = withoutTwins(
-    inForce.configs.map((config, i) => {
-      const { groups } = found[i] as Discovered;
-      return targetsOfJob(config, groups, rulesOf(config.relabelConfigs));
-    }),
-  );
   return {
     documents: inForce,
-    targets: all.targets,
-    problems: [...found.flatMap(({ problems }) => problems), ...all.problems],
+    jobs: inForce.configs.map((config, i) => {
+      const { groups } = found[i] as Discovered;
+      return { config, groups, rules: rulesOf(config.relabelConfigs) };
+    }),
+    problems: found.flatMap(({ problems }) => problems),
     complete: inForce.complete && found.every(({ complete }) => complete),
   };
+}
+
+/** The second half: relabelled, each once. */
+export function targetsOfJobs({ documents, jobs, problems, complete }: FoundJobs): Planned {
+  const all = withoutTwins(jobs.map(({ config, groups, rules }) => targetsOfJob(config, groups, rules)));
+  return { documents, targets: all.targets, problems: [...problems, ...all.problems], complete };
 }
 
 /** Compiled anew each tick: a job has few rules, and they may have been edited. */

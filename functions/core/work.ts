@@ -36,8 +36,8 @@ export const MAX_MESSAGE_AGE_MS = 120_000;
 /** What there is to do at one tick. */
 export interface TickPlan {
   readonly tickMs: number;
-  /** When the schedule fired before, or would have. */
-  readonly previousTickMs: number;
+  /** When the schedule fired before, or would have; absent: everything is due. */
+  readonly previousTickMs?: number;
   /** The schedule's interval: a shorter one of a job is raised to it, and such a job is due at every tick. */
   readonly tickIntervalMs: number;
   /** All that the documents name, due or not. */
@@ -77,7 +77,8 @@ export function planShards(plan: TickPlan): ShardPlan {
 }
 
 /** Whether the interval's grid has a point after the previous tick, up to this one. */
-export function isDue(intervalMs: number, previousTickMs: number, tickMs: number): boolean {
+export function isDue(intervalMs: number, previousTickMs: number | undefined, tickMs: number): boolean {
+  if (previousTickMs === undefined) return true;
   return Math.floor(tickMs / intervalMs) > Math.floor(previousTickMs / intervalMs);
 }
 

@@ -32,6 +32,7 @@ describe('options that are understood', () => {
   test('none: two simulated NIMs, the own receiver, 5 s, until Ctrl-C, in memory, a table', () => {
     assert.deepEqual(settingsOf(), {
       targets: [],
+      config: undefined,
       endpoint: undefined,
       intervalMs: 5_000,
       count: Infinity,

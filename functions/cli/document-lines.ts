@@ -1,0 +1,27 @@
+/** What documents say wrong or without effect, as lines for a person: `file:line:column: message`. */
+import type { DocumentsInForce } from '../core/documents-in-force.ts';
+import type { DocumentProblem } from '../core/settings.ts';
+
+type TitleOf = (document: string) => string;
+
+export function problemLines({ problems, states }: DocumentsInForce, titleOf: TitleOf): readonly string[] {
+  const fallbacks = states.flatMap(({ name, code }) =>
+    code === 'in_force' ? [] : [`${titleOf(name)}: ${FALLBACKS[code]}`],
+  );
+  return [...problems.map((problem) => lineOf(problem, titleOf)), ...fallbacks];
+}
+
+const FALLBACKS = {
+  last_good: 'its last good version stays in force',
+  refused: 'nothing of it is in force',
+  unknown: 'whether an earlier version is good is not known; nothing of it is in force',
+} as const;
+
+export function noteLines({ notes }: DocumentsInForce, titleOf: TitleOf): readonly string[] {
+  return notes.map((note) => `note: ${lineOf(note, titleOf)}`);
+}
+
+function lineOf({ document, line, column, message }: DocumentProblem, titleOf: TitleOf): string {
+  const place = line === undefined ? '' : `:${line}${column === undefined ? '' : `:${column}`}`;
+  return `${titleOf(document)}${place}: ${message}`;
+}

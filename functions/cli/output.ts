@@ -1,0 +1,36 @@
+/** Data on standard output, messages on standard error. */
+
+/** A line for the person at the terminal. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Waits for a slow reader, so that a pipe never fills the memory. One that left is noticed by `withOutput`. */
+export async function print(text: string): Promise<void> {
+  if (text === '') return;
+  await new Promise<void>((resolve) => void process.stdout.write(text, () => resolve()));
+}
+
+/**
+ * Runs a command and answers with its exit code; what it throws is a message for people. The reader of a pipe may leave
+ * first (`| head`): that aborts `left`, and is no failure. A full disk is.
+ */
+export async function withOutput(left: AbortController, command: () => Promise<number>): Promise<number> {
+  let unwritable = false;
+  const leave = ({ code, message }: NodeJS.ErrnoException): void => {
+    left.abort();
+    if (unwritable || code === 'EPIPE') return;
+    unwritable = true;
+    say(`cannot write to standard output: ${message}; make room where it goes`);
+  };
+  process.stdout.on('error', leave);
+  try {
+    const code = await command();
+    return unwritable ? 1 : code;
+  } catch (error) {
+    say((error as Error).message);
+    return 1;
+  } finally {
+    process.stdout.off('error', leave);
+  }
+}

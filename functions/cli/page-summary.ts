@@ -1,0 +1,122 @@
+/** What became of a page's series, those that fared alike in one row. */
+import { isSentByDefault } from '../core/dynatrace.ts';
+import { type ExplainedSeries, type SeriesOutcome, sampleRulesOf } from '../core/explain-series.ts';
+import type { Target } from '../core/model.ts';
+import { seriesKey } from '../core/series.ts';
+import { changesOf, labelWords, paragraph, ruleText } from './rule-text.ts';
+
+/** Rows of the table; the JSON has every series. */
+export const MAX_ROWS = 1_000;
+
+/** Series of one metric that fared alike. */
+interface Row {
+  readonly example: ExplainedSeries;
+  count: number;
+}
+
+interface RuleCounts {
+  changed: number;
+  dropped: number;
+}
+
+export interface PageSummary {
+  readonly target: Target;
+  readonly rows: Map<string, Row>;
+  readonly outcomes: Record<SeriesOutcome['code'], number>;
+  readonly rules: readonly RuleCounts[];
+  /** Names and labels that are kept. */
+  readonly keys: Set<string>;
+  /** Series that are there already under the same name and labels. */
+  twice: number;
+  /** Kept, but not sent unless asked for. */
+  unsent: number;
+  /** Why the scrape would fail. */
+  exceeded: string | undefined;
+}
+
+export function createSummary(target: Target): PageSummary {
+  return {
+    target,
+    rows: new Map(),
+    outcomes: { kept: 0, renamed: 0, dropped: 0, label_limit: 0 },
+    rules: target.metricRelabelConfigs.map(() => ({ changed: 0, dropped: 0 })),
+    keys: new Set(),
+    twice: 0,
+    unsent: 0,
+    exceeded: undefined,
+  };
+}
+
+export function addSeries(summary: PageSummary, explained: ExplainedSeries): void {
+  const { page, steps, outcome } = explained;
+  summary.outcomes[outcome.code]++;
+  const effects = steps.map((step) =>
+    step.after === undefined ? 'dropped' : changesOf(step).length > 0 ? 'changed' : undefined,
+  );
+  for (const [i, effect] of effects.entries()) {
+    const rule = summary.rules[i];
+    if (rule !== undefined && effect !== undefined) rule[effect]++;
+  }
+  const key = JSON.stringify([page.name, outcome.code, 'name' in outcome ? outcome.name : '', effects]);
+  const row = summary.rows.get(key);
+  if (row === undefined) summary.rows.set(key, { example: explained, count: 1 });
+  else row.count++;
+  if (outcome.code === 'label_limit') summary.exceeded ??= outcome.message;
+  if (!('labels' in outcome)) return;
+  const kept = seriesKey(outcome.name, outcome.labels);
+  if (summary.keys.has(kept)) summary.twice++;
+  else if (!isSentByDefault(outcome.name)) summary.unsent++;
+  summary.keys.add(kept);
+}
+
+/** What is wrong with the page as a whole. */
+export function problemsOf({ target, outcomes, exceeded, twice }: PageSummary): readonly string[] {
+  const problems = exceeded === undefined ? [] : [exceeded];
+  const { sampleLimit } = target;
+  const left = outcomes.kept + outcomes.renamed;
+  if (left > sampleLimit) {
+    const remedy = 'raise sample_limit, or drop series by metric_relabel_configs';
+    problems.push(`cannot read the page: ${left} samples, and sample_limit is ${sampleLimit}; ${remedy}`);
+  }
+  if (twice > 0) {
+    const cause = `after relabelling each has the name and labels of another, and the first counts`;
+    problems.push(`cannot keep ${twice} series: ${cause}; keep a label that tells them apart`);
+  }
+  return problems;
+}
+
+export function summaryText(page: string, summary: PageSummary): string {
+  const { target, rows, rules, outcomes, unsent } = summary;
+  const { kept, renamed, dropped } = outcomes;
+  const title = target.honorLabels ? '  target labels, where the page has none  ' : '  target labels  ';
+  return [
+    `${page}  as ${target.instance} of the job ${target.job}`,
+    ...paragraph(title, labelWords(sampleRulesOf(target).targetLabels)),
+    ...target.metricRelabelConfigs.flatMap((config, i) => [
+      ...paragraph(`  rule ${i + 1}  `, [config.action, ...ruleText(config).split(' ')]),
+      `          ${rules[i]?.dropped ?? 0} dropped, ${rules[i]?.changed ?? 0} changed`,
+    ]),
+    '',
+    ...[...rows.values()].slice(0, MAX_ROWS).flatMap(rowLines),
+    ...(rows.size > MAX_ROWS ? [`(${rows.size - MAX_ROWS} more rows; -o json has every series)`] : []),
+    '',
+    `${kept} series kept, ${renamed} renamed, ${dropped} dropped`,
+    ...(unsent === 0 ? [] : [`${unsent} of those kept are not sent: python_*, process_*, *_created`]),
+    '',
+  ].join('\n');
+}
+
+function rowLines({ example, count }: Row): readonly string[] {
+  const { page, merged, steps, outcome } = example;
+  const name = 'name' in outcome && outcome.name !== page.name ? ` -> ${outcome.name}` : '';
+  const by = steps.at(-1)?.after === undefined && steps.length > 0 ? ` by rule ${steps.length}` : '';
+  const own = new Set(labelWords(page.labels));
+  const exported = labelWords(merged).filter((label) => label.startsWith('exported_') && !own.has(label));
+  const changes = steps.flatMap((step, i) =>
+    step.after === undefined ? [] : changesOf(step).map((change) => `rule ${i + 1} ${change}`),
+  );
+  return [
+    `${outcome.code.padEnd(11)} ${String(count).padStart(6)}  ${page.name}${name}${by}`,
+    ...[...exported.map((label) => `+ ${label}`), ...changes].map((line) => `${' '.repeat(22)}${line}`),
+  ];
+}
