@@ -72,7 +72,7 @@ const MAX_NAMED_JOBS = 20;
 /** What dispatch would say of them: wrong addresses, limits, twins, too many. */
 function problemsOfTargets(found: FoundJobs): readonly string[] {
   const { targets, problems } = targetsOfJobs(found);
-  return [...problems, ...planShards({ tickMs: 0, targets, owing: [] }).problems];
+  return [...problems, ...planShards({ tickMs: 0, tickIntervalMs: 0, targets, owing: [] }).problems];
 }
 
 function summaryOf(counts: Readonly<Record<ExplainedTarget['outcome']['code'], number>>): string {

@@ -1,10 +1,15 @@
 /** `nim-to-dynatrace <command>`: one file per command. Answers with the exit code: 0 fine, 1 a finding, 2 wrong usage. */
 import { explain } from './explain.ts';
+import { runImport } from './import.ts';
 import { run } from './run.ts';
 
 const COMMANDS: Readonly<Record<string, { readonly about: string; readonly start: Command }>> = {
   run: { about: 'scrape, turn counters into deltas and send them, from this machine', start: run },
   explain: { about: 'show what target documents mean: targets, labels, rules, kept series', start: explain },
+  import: {
+    about: 'make target documents of a Prometheus or Collector configuration',
+    start: runImport,
+  },
 };
 
 type Command = (args: readonly string[]) => Promise<number>;

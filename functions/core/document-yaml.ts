@@ -22,7 +22,12 @@ export function readFragment(text: string, reading: Reading): readonly PlacedCon
     for (const { at, message } of yaml.faults) problem(at, message);
     return [];
   }
-  const { root } = yaml;
+  return readRoot(yaml.root, reading);
+}
+
+/** As `readFragment`, of a tree that is read already. */
+export function readRoot(root: YamlNode, reading: Reading): readonly PlacedConfig[] {
+  const { problem } = reading.findings;
   if (isNull(root)) return [];
   if (root.kind === 'text') {
     problem(

@@ -108,7 +108,7 @@ const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   'x-amz-content-sha256',
 ]);
 /** Headers whose values are keys to something. */
-const SECRET_HEADER =
+export const SECRET_HEADER =
   /auth(?!or)|cookie|token|secret|passw|credential|session|signature|jwt|bearer|(?:^|[-_])(?:api)?key/i;
 /** What a header's value may be made of (RFC 9110, field-value). */
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;

@@ -3,8 +3,23 @@
  * value means is its key's business. Anchors, aliases and merge keys are resolved; tags are refused. Nothing of the
  * text itself is in a message, since any of it may be a secret.
  */
-import { Composer, CST, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser } from 'yaml';
-import type { Document, ErrorCode, Node, Pair, ParsedNode, YAMLMap, YAMLSeq } from 'yaml';
+import {
+  Composer,
+  CST,
+  Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  Pair,
+  Parser,
+  Scalar,
+  YAMLMap,
+  YAMLSeq,
+} from 'yaml';
+import type { ErrorCode, Node, ParsedNode } from 'yaml';
 
 /** Both from 1. */
 export interface YamlPlace {
@@ -265,4 +280,45 @@ function convert(contents: ParsedNode, placeOf: (offset: number) => YamlPlace, f
   }
 
   return node(contents, 0);
+}
+
+/** Longest list of texts, in characters, that stands on one line. */
+const MAX_FLOW_LENGTH = 60;
+
+/** YAML that `readYaml` reads as the same tree, but for the places. Aliases are written out, comments are gone. */
+export function writeYaml(root: YamlNode): string {
+  const document = new Document(undefined, { schema: 'failsafe' });
+  document.contents = written(root) as never;
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}
+
+function written(node: YamlNode): Node {
+  if (node.kind === 'text') return writtenText(node.text, node.quoted);
+  if (node.kind === 'list') {
+    const list = new YAMLSeq<Node>();
+    list.items = node.items.map(written);
+    let length = 0;
+    for (const item of node.items) length += item.kind === 'text' ? item.text.length + 2 : Infinity;
+    list.flow = length <= MAX_FLOW_LENGTH;
+    return list;
+  }
+  const mapping = new YAMLMap<Node, Node>();
+  mapping.items = node.entries.map(
+    ({ key, value }) => new Pair(writtenText(key, key === '<<'), written(value)),
+  );
+  mapping.flow = node.entries.length === 0;
+  return mapping;
+}
+
+/** Double quotes where nothing in them needs an escape: a document often stands in single quotes of a shell. */
+function writtenText(text: string, quoted: boolean): Scalar {
+  const scalar = new Scalar(text);
+  scalar.type = !quoted
+    ? 'PLAIN'
+    : /\n./.test(text)
+      ? 'BLOCK_LITERAL'
+      : /[\\"]/.test(text)
+        ? 'QUOTE_SINGLE'
+        : 'QUOTE_DOUBLE';
+  return scalar;
 }

@@ -1,0 +1,249 @@
+/**
+ * A Prometheus or Collector configuration -> target documents, and the commands that store them. What does not carry
+ * over is said with its line; nothing is answered that the reader of documents would refuse.
+ */
+import { MAX_ALL_DOCUMENTS_BYTES, MAX_DOCUMENT_BYTES, MAX_STATIC_TARGETS } from './config-bounds.ts';
+import type { Reading } from './config-reading.ts';
+import { readRoot } from './document-yaml.ts';
+import { readDocuments } from './documents.ts';
+import { createFindings } from './findings.ts';
+import type { Finding, Findings } from './findings.ts';
+import { withPlaceholders } from './import-addresses.ts';
+import { configOf, isCollector, readCollector } from './import-collector.ts';
+import type { StoringCommand } from './import-commands.ts';
+import { documentsOf, textsOfJob } from './import-documents.ts';
+import type { ImportedDocument, Job } from './import-documents.ts';
+import { describeOpen, expandReferences, outsideOf } from './import-environment.ts';
+import type { OpenTexts } from './import-environment.ts';
+import { storingExporter } from './import-exporters.ts';
+import { nestFlattened } from './import-flattened.ts';
+import { flattenedTargets, withChanges, withExternalLabels } from './import-jobs.ts';
+import { changesOf } from './import-processors.ts';
+import type { JobChanges } from './import-processors.ts';
+import { createSecretStore, withoutSecrets } from './import-secrets.ts';
+import type { SecretStore } from './import-secrets.ts';
+import { checkRelabel } from './relabel.ts';
+import { childOf, itemsOf, listAt, mappingAt, textOf, withEntry } from './yaml-tree.ts';
+import { isNull, readYaml } from './yaml.ts';
+import type { YamlMapping, YamlNode } from './yaml.ts';
+
+export interface ImportOptions {
+  /** The stack's parameter prefix, `/nim-to-dynatrace`. */
+  readonly prefix: string;
+  /** The name of a job that has none and is alone. */
+  readonly job: string;
+  /** What environment references and placeholders stand for. */
+  readonly given: ReadonlyMap<string, string>;
+}
+
+export interface Imported {
+  readonly documents: readonly ImportedDocument[];
+  /** What has to be stored beside the documents: secrets, the endpoint, the token. */
+  readonly stored: readonly StoringCommand[];
+  /** What could not be carried over, and changes what is scraped or sent. */
+  readonly problems: readonly Finding[];
+  /** What has no effect here, or is to be filled in. */
+  readonly notes: readonly Finding[];
+}
+
+export function importConfiguration(text: string, options: ImportOptions): Imported {
+  const findings = createFindings();
+  const imported = importText(text, options, findings);
+  return { ...imported, problems: findings.problems, notes: findings.notes };
+}
+
+type Stored = Pick<Imported, 'documents' | 'stored'>;
+const NOTHING: Stored = { documents: [], stored: [] };
+
+function importText(text: string, options: ImportOptions, findings: Findings): Stored {
+  if (text.length > MAX_DOCUMENT_BYTES) {
+    findings.problem(
+      undefined,
+      'cannot read the configuration: it is larger than 1 MiB; import a part of it',
+    );
+    return NOTHING;
+  }
+  const nested = nestFlattened(text);
+  if (nested !== undefined) {
+    findings.note(undefined, 'the configuration has no indentation: its nesting was rebuilt from the keys');
+  }
+  const yaml = readYaml(nested ?? text);
+  if (yaml.code === 'faulty') {
+    for (const { at, message } of yaml.faults)
+      findings.problem(at, message.replace('the document', 'the file'));
+    return NOTHING;
+  }
+  const root = configurationIn(yaml.root);
+  if (isCollector(root)) return importCollector(root, options, findings);
+  if (root.kind === 'text') {
+    const remedy = 'a list of addresses is a document already: store it as it is';
+    findings.problem(root.at, `cannot import the file: it holds no scrape_configs; ${remedy}`);
+    return NOTHING;
+  }
+  return importSources(
+    [{ root: fileOf(root), labelsOverride: false, changes: UNCHANGED }],
+    new Map(),
+    options,
+    findings,
+  );
+}
+
+/** What an OpenTelemetryCollector of Kubernetes holds, or the file itself. */
+function configurationIn(root: YamlNode): YamlNode {
+  const isResource = textOf(childOf(root, 'kind')) === 'OpenTelemetryCollector';
+  return (isResource ? childOf(childOf(root, 'spec'), 'config') : undefined) ?? root;
+}
+
+function importCollector(written: YamlNode, options: ImportOptions, findings: Findings): Stored {
+  const { root, open } = expandReferences(written, options.given);
+  const collector = readCollector(root, findings);
+  const sources = collector.scrapings.flatMap(({ receiver, processors }): Source[] => {
+    const config = configOf(receiver, findings);
+    const changes = changesOf(processors, { findings, open });
+    return config === undefined ? [] : [{ root: fileOf(config), labelsOverride: true, changes }];
+  });
+  const { documents, stored } = importSources(sources, open, options, findings);
+  return {
+    documents,
+    stored: [...storingExporter(collector, { prefix: options.prefix, findings, open }), ...stored],
+  };
+}
+
+const UNCHANGED: JobChanges = { labels: [], metricRules: [] };
+
+/** A Prometheus configuration, and what happens to its metrics afterwards. */
+interface Source {
+  readonly root: YamlNode;
+  /** Whether external labels win over a target's own: with the Collector's receiver they do. */
+  readonly labelsOverride: boolean;
+  readonly changes: JobChanges;
+}
+
+/** A list of scrape_configs, or one alone, as the file that holds them. */
+function fileOf(root: YamlNode): YamlNode {
+  if (root.kind === 'list') return mappingAt(root.at, { scrape_configs: root });
+  const isJob = ['job_name', 'static_configs', 'dns_sd_configs'].some(
+    (key) => childOf(root, key) !== undefined,
+  );
+  return isJob ? mappingAt(root.at, { scrape_configs: listAt(root.at, [root]) }) : root;
+}
+
+function importSources(
+  sources: readonly Source[],
+  open: OpenTexts,
+  options: ImportOptions,
+  findings: Findings,
+): Stored {
+  const secrets = createSecretStore(options.prefix, open);
+  const jobs = sources.flatMap((source) => jobsOf(source, open, secrets, options, findings));
+  const taken = new Set<string>();
+  const documents: ImportedDocument[] = [];
+  let bytes = 0;
+  for (const job of jobs) {
+    for (const document of documentsOf(job, options.prefix, taken, findings)) {
+      bytes += document.value.length;
+      if (bytes <= MAX_ALL_DOCUMENTS_BYTES) documents.push(document);
+    }
+  }
+  if (bytes > MAX_ALL_DOCUMENTS_BYTES) {
+    const cause = 'written out they are larger than 8 MiB together';
+    findings.problem(
+      undefined,
+      `cannot carry over all jobs: ${cause}; deploy a second stack for some of them`,
+    );
+  }
+  const accepted = acceptedOf(documents, options, findings);
+  const values = accepted.map(({ value }) => value).join('\n');
+  // Of a job that did not carry over the secrets are of no use either.
+  const stored = secrets.commands.filter(({ parameter }) => values.includes(`ssm:${parameter}`));
+  return { documents: accepted, stored };
+}
+
+/** Those that the reader of documents takes, all together. */
+function acceptedOf(
+  documents: readonly ImportedDocument[],
+  { prefix }: ImportOptions,
+  findings: Findings,
+): readonly ImportedDocument[] {
+  const read = readDocuments(documents, { prefix, checkRelabel });
+  for (const { document, message } of read.problems) {
+    findings.problem(documents.find(({ name }) => name === document)?.at, message);
+  }
+  return documents.filter(({ name }) => !read.refused.includes(name));
+}
+
+/** The jobs of one configuration that carry over. */
+function jobsOf(
+  { root, labelsOverride, changes }: Source,
+  open: OpenTexts,
+  secrets: SecretStore,
+  options: ImportOptions,
+  findings: Findings,
+): readonly Job[] {
+  if (root.kind !== 'mapping') return readWhole(root, options, findings);
+  const external = withExternalLabels(changes, childOf(childOf(root, 'global'), 'external_labels'), {
+    overrides: labelsOverride,
+    open,
+    findings,
+  });
+  const items = itemsOf(childOf(root, 'scrape_configs'));
+  const configs = items.map((item, index) => {
+    if (item.kind !== 'mapping') return item;
+    const job = textOf(childOf(item, 'job_name')) ?? (items.length === 1 ? options.job : `job-${index + 1}`);
+    const own = flattenedTargets(withChanges(item, external));
+    const safe = withoutSecrets(own, { job, secrets, open }, findings);
+    return withPlaceholders(safe, { findings, open, given: options.given });
+  });
+  const global = globalOf(root);
+  const whole = configs.length === 0 ? root : withEntry(root, 'scrape_configs', listAt(root.at, configs));
+  readWhole(global === undefined ? whole : withEntry(whole, 'global', global), options, findings);
+  if (countTargets(configs) > MAX_STATIC_TARGETS) {
+    const remedy = 'deploy a second stack for some of them';
+    findings.problem(root.at, `cannot carry over more than ${MAX_STATIC_TARGETS} targets; ${remedy}`);
+    return [];
+  }
+  return configs.flatMap((config): readonly Job[] => {
+    if (config.kind !== 'mapping') return [];
+    const name = textOf(childOf(config, 'job_name')) ?? (items.length === 1 ? options.job : undefined);
+    if (name === undefined) return [];
+    const job = { name, global, config };
+    return holds(job, options, open, findings) ? [job] : [];
+  });
+}
+
+function globalOf(root: YamlMapping): YamlMapping | undefined {
+  const global = childOf(root, 'global');
+  if (global?.kind !== 'mapping') return undefined;
+  const entries = global.entries.filter(({ key }) => key !== 'external_labels');
+  return { ...global, entries };
+}
+
+/** Says what the reader of documents has to say, in the lines of the input. */
+function readWhole(root: YamlNode, options: ImportOptions, findings: Findings): readonly Job[] {
+  if (!isNull(root)) readRoot(root, readingOf(options, options.job, findings));
+  return [];
+}
+
+function readingOf({ prefix }: ImportOptions, job: string, findings: Findings): Reading {
+  return { findings, prefix, job, options: { checkRelabel } };
+}
+
+function holds(job: Job, options: ImportOptions, open: OpenTexts, findings: Findings): boolean {
+  const own = createFindings();
+  const { name, global, config } = job;
+  for (const text of textsOfJob(job)) {
+    const outside = outsideOf(text, open);
+    if (outside !== undefined) own.problem(text.at, describeOpen('a value', outside));
+  }
+  for (const { at, message } of own.problems) findings.problem(at, message);
+  readRoot(
+    mappingAt(config.at, { global, scrape_configs: listAt(config.at, [config]) }),
+    readingOf(options, name, own),
+  );
+  return own.problemCount === 0;
+}
+
+function countTargets(configs: readonly YamlNode[]): number {
+  const groups = configs.flatMap((config) => itemsOf(childOf(config, 'static_configs')));
+  return groups.reduce((sum, group) => sum + itemsOf(childOf(group, 'targets')).length, 0);
+}
