@@ -1,11 +1,10 @@
 /** The options of `import`: one table, which the reader, `--help` and the table of docs/targets.md all come from. */
 import { basename } from 'node:path';
-import { parseArgs } from 'node:util';
-import type { RunOption } from './run-options.ts';
+import { type CliOption, optionLines, parseOptions } from './options.ts';
 
 export const DEFAULT_PREFIX = '/nim-to-dynatrace';
 
-export const IMPORT_OPTIONS: readonly RunOption[] = [
+export const IMPORT_OPTIONS: readonly CliOption[] = [
   {
     name: 'prefix',
     value: 'PATH',
@@ -15,6 +14,7 @@ export const IMPORT_OPTIONS: readonly RunOption[] = [
   {
     name: 'set',
     value: 'NAME=VALUE',
+    multiple: true,
     default: 'nothing',
     about: 'what ${env:NAME} or <NAME> in the file stands for, a secret aside; may be given several times',
   },
@@ -51,16 +51,11 @@ export type ReadImportOptions =
   | { readonly code: 'wrong'; readonly problems: readonly string[] };
 
 export function readImportOptions(args: readonly string[]): ReadImportOptions {
-  let read;
-  try {
-    read = parseArgs({ args: [...args], options: parseArgsOptions(), strict: true, allowPositionals: true });
-  } catch (error) {
-    return { code: 'wrong', problems: [`cannot read the options: ${(error as Error).message}; see --help`] };
-  }
-  const { values, positionals } = read;
-  if (values['help'] === true) return { code: 'help' };
+  const options = parseOptions(args, IMPORT_OPTIONS, true);
+  if (typeof options === 'string') return { code: 'wrong', problems: [options] };
+  if (options.isOn('help')) return { code: 'help' };
+  const { text, texts, positionals } = options;
   const problems: string[] = [];
-  const text = (name: string): string | undefined => values[name] as string | undefined;
   const [file = '', ...others] = positionals;
   if (file === '' || others.length > 0) {
     const cause = file === '' ? 'no file is given' : `${positionals.length} files are given`;
@@ -70,7 +65,7 @@ export function readImportOptions(args: readonly string[]): ReadImportOptions {
     file,
     job: file === '-' ? 'nim' : basename(file).replace(/\.[^.]*$/, '') || 'nim',
     prefix: readPrefix(text('prefix') ?? DEFAULT_PREFIX, problems),
-    given: readGiven((values['set'] ?? []) as readonly string[], problems),
+    given: readGiven(texts('set'), problems),
     directory: text('out'),
     output: readOutput(text('output') ?? 'shell', problems),
   };
@@ -78,19 +73,6 @@ export function readImportOptions(args: readonly string[]): ReadImportOptions {
     problems.push('cannot use --out: its directory is empty text; write --out ./targets');
   }
   return problems.length > 0 ? { code: 'wrong', problems } : { code: 'settings', settings };
-}
-
-function parseArgsOptions() {
-  return Object.fromEntries(
-    IMPORT_OPTIONS.map(({ name, short, value }) => [
-      name,
-      {
-        type: value === undefined ? ('boolean' as const) : ('string' as const),
-        ...(short === undefined ? {} : { short }),
-        ...(name === 'set' ? { multiple: true } : {}),
-      },
-    ]),
-  );
 }
 
 /** As the construct's parameterPrefix: what it refuses could not be deployed. */
@@ -125,17 +107,13 @@ function readOutput(text: string, problems: string[]): 'shell' | 'json' {
 }
 
 export function importHelp(): string {
-  const rows = IMPORT_OPTIONS.map(({ name, short, value, default: preset, about }) => {
-    const left = `  ${short === undefined ? '   ' : `-${short},`} --${name}${value === undefined ? '' : ` ${value}`}`;
-    return `${left.padEnd(28)} ${about} (default: ${preset})`;
-  });
   return [
     'nim-to-dynatrace import FILE|- [options]',
     '',
     'Makes target documents of a Prometheus or OpenTelemetry Collector configuration, and prints the commands that store them.',
     'Secrets are not printed: their commands read them from variables. What does not carry over is named on standard error.',
     '',
-    ...rows,
+    ...optionLines(IMPORT_OPTIONS),
     '',
     'Exit code: 0 when all carries over, 1 when something that changes what is scraped or sent does not, 2 for wrong usage.',
   ].join('\n');
