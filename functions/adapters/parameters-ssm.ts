@@ -44,6 +44,8 @@ export interface TargetDocument {
   /** Rises by one with each edit. */
   readonly version: number;
   readonly type: 'String' | 'StringList' | 'SecureString';
+  /** Of two documents that contradict each other the one that was changed last is refused. */
+  readonly modifiedAtMs?: number;
 }
 
 /** All documents, sorted by name, or none of them: after half a list nobody may be declared gone. */
@@ -175,8 +177,15 @@ async function readVersions(
   };
 }
 
-function documentOf({ Name = '', Value = '', Version = 0, Type = 'String' }: Parameter): TargetDocument {
-  return { name: Name, value: Value, version: Version, type: Type };
+function documentOf({
+  Name = '',
+  Value = '',
+  Version = 0,
+  Type = 'String',
+  LastModifiedDate: modifiedAt,
+}: Parameter): TargetDocument {
+  const document = { name: Name, value: Value, version: Version, type: Type };
+  return modifiedAt === undefined ? document : { ...document, modifiedAtMs: modifiedAt.getTime() };
 }
 
 type Reader = (fresh: boolean) => Promise<ParameterValue>;

@@ -4,7 +4,7 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { createParameters, MAX_HISTORY_PAGES, MAX_PAGES } from '../../functions/adapters/parameters-ssm.ts';
 import type { Clock } from '../../functions/core/ports.ts';
 import { FAKE_AWS } from '../fakes/aws-json.ts';
-import { startSsm } from '../fakes/ssm.ts';
+import { FIRST_EDIT_S, startSsm } from '../fakes/ssm.ts';
 import type { FakeSsm } from '../fakes/ssm.ts';
 
 const PREFIX = '/nim-to-dynatrace';
@@ -62,7 +62,9 @@ describe('target documents', () => {
     const answer = await read();
     assert.equal(answer.code, 'read');
     const [first, second] = answer.documents;
-    const expected = { name: `${PREFIX}/targets/a/b`, value: 'two\n', version: 2, type: 'String' };
+    const modifiedAtMs = (FIRST_EDIT_S + 3) * 1000;
+    const name = `${PREFIX}/targets/a/b`;
+    const expected = { name, value: 'two\n', version: 2, type: 'String', modifiedAtMs };
     assert.deepEqual(first, expected);
     assert.equal(second?.type, 'SecureString');
     assert.notEqual(second?.value, 'hidden');
@@ -164,7 +166,8 @@ describe('the versions of a document', () => {
     const answer = await versions();
     assert.equal(answer.code, 'read');
     const [secure, first] = answer.versions;
-    assert.deepEqual(first, { name: NAME, value: 'edit 1', version: 1, type: 'String' });
+    const modifiedAtMs = FIRST_EDIT_S * 1000;
+    assert.deepEqual(first, { name: NAME, value: 'edit 1', version: 1, type: 'String', modifiedAtMs });
     assert.equal(secure?.type, 'SecureString');
     assert.notEqual(secure?.value, 'hidden');
     assert.equal(ssm.calls[0]?.input['WithDecryption'], false);

@@ -8,7 +8,11 @@ interface Stored {
   readonly value: string;
   readonly type: ParameterType;
   readonly version: number;
+  readonly modifiedAtS: number;
 }
+
+/** The first edit; each comes a second after the one before. */
+export const FIRST_EDIT_S = 1_767_225_600;
 
 export interface FakeSsm extends AwsJsonServer {
   /** Creates or overwrites; the version rises by one. Default type: as before, else String. */
@@ -33,10 +37,16 @@ const MAX_VERSIONS = 100;
 export async function startSsm(options: SsmOptions = {}): Promise<FakeSsm> {
   const stored = new Map<string, Stored>();
   const histories = new Map<string, readonly Stored[]>();
+  let edits = 0;
   const put: FakeSsm['put'] = (name, value, type) => {
     const before = stored.get(name);
     const version = (before?.version ?? 0) + 1;
-    const after: Stored = { value, type: type ?? before?.type ?? 'String', version };
+    const after: Stored = {
+      value,
+      type: type ?? before?.type ?? 'String',
+      version,
+      modifiedAtS: FIRST_EDIT_S + edits++,
+    };
     stored.set(name, after);
     histories.set(name, [...(histories.get(name) ?? []), after].slice(-MAX_VERSIONS));
   };
@@ -150,7 +160,15 @@ function pageOf<Item>(
 function describe(name: string, parameter: Stored, decrypt = false) {
   const encrypted = parameter.type === 'SecureString' && !decrypt;
   const value = encrypted ? `AQICAH${Buffer.from(parameter.value).toString('base64')}` : parameter.value;
-  return { Name: name, Type: parameter.type, Value: value, Version: parameter.version, DataType: 'text' };
+  const { type, version, modifiedAtS } = parameter;
+  return {
+    Name: name,
+    Type: type,
+    Value: value,
+    Version: version,
+    LastModifiedDate: modifiedAtS,
+    DataType: 'text',
+  };
 }
 
 function error(code: string, message: string): AwsError {

@@ -113,13 +113,13 @@ describe('what the queue can do', () => {
   test('messages that no dispatch wrote are named and done with', async (context) => {
     const { scrape, receiver } = await start(context, { nims: 0 });
     for (const [body, cause] of [
-      ['not JSON', 'its version is not 1'],
-      ['', 'its version is not 1'],
-      ['null', 'its version is not 1'],
-      ['{"version":2}', 'its version is not 1'],
-      ['{"version":1,"tickMs":"now","shards":1,"shard":0,"targets":[]}', 'tick or shard is no whole number'],
+      ['not JSON', 'its version is not 2'],
+      ['', 'its version is not 2'],
+      ['null', 'its version is not 2'],
+      ['{"version":3}', 'its version is not 2'],
+      ['{"version":2,"tickMs":"now","shards":1,"shard":0,"targets":[]}', 'tick or shard is no whole number'],
       [
-        '{"version":1,"tickMs":1,"shards":1,"shard":0,"targets":[{}]}',
+        '{"version":2,"tickMs":1,"shards":1,"shard":0,"targets":[{}]}',
         'its targets are not as dispatch writes them',
       ],
     ] as const) {
