@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import type { Socket as UdpSocket } from 'node:dgram';
 import { createServer } from 'node:net';
-import type { Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import type { TestContext } from 'node:test';
 
 const TYPES = { A: 1, NS: 2, CNAME: 5, MX: 15, AAAA: 28, SRV: 33 } as const;
@@ -38,20 +38,24 @@ export async function serveDns(
     questions.push(`${type} ${name}${isTcp ? ' by TCP' : ''}`);
     return writeReply(query.subarray(0, end), answer(type, name), isTcp);
   };
+  // TCP chooses the port: among its connections a given one may be taken, among UDP's few sockets hardly.
+  const tcp = await serveTcp((query) => respond(query, true));
+  const { port } = tcp.address() as AddressInfo;
   const udp = createSocket('udp4');
+  t.after(() => close(udp, tcp));
   udp.on('message', (query, { port, address }) => {
     const reply = respond(query, false);
     if (reply !== undefined) udp.send(reply, port, address);
   });
-  await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve));
-  const { port } = udp.address();
-  const tcp = await serveTcp(port, (query) => respond(query, true));
-  t.after(() => close(udp, tcp));
+  await new Promise<void>((resolve, reject) => {
+    udp.on('error', reject);
+    udp.bind(port, '127.0.0.1', resolve);
+  });
   return { address: `127.0.0.1:${port}`, questions };
 }
 
 /** Messages over TCP have their length before them (RFC 1035, 4.2.2). */
-async function serveTcp(port: number, respond: (query: Buffer) => Buffer | undefined): Promise<Server> {
+async function serveTcp(respond: (query: Buffer) => Buffer | undefined): Promise<Server> {
   const server = createServer((socket) => {
     let received: Buffer = Buffer.alloc(0);
     socket.on('error', () => undefined);
@@ -65,7 +69,7 @@ async function serveTcp(port: number, respond: (query: Buffer) => Buffer | undef
   });
   await new Promise<void>((resolve, reject) => {
     server.on('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(0, '127.0.0.1', resolve);
   });
   return server;
 }
