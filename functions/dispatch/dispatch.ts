@@ -8,10 +8,12 @@ import type { Parameters } from '../adapters/parameters-ssm.ts';
 import type { Queue } from '../adapters/queue-sqs.ts';
 import type { SelfMetrics } from '../adapters/self-metrics.ts';
 import type { DocumentsInForce } from '../core/documents-in-force.ts';
+import type { Clock } from '../core/ports.ts';
 import { type PlanningPorts, planTargets } from '../core/planning.ts';
 import { deduplicationId, planShards, writeMessage } from '../core/work.ts';
 
 export interface DispatchDeps {
+  readonly clock: Clock;
   readonly parameters: Pick<Parameters, 'targetDocuments'>;
   readonly planning: PlanningPorts;
   readonly owing: Owing;
@@ -32,9 +34,12 @@ export interface ScheduleEvent {
 /** The schedule's default; a cold start cannot know when it fired before. */
 const DEFAULT_TICK_MS = 60_000;
 
+/** Part of a tick's time for histories and discoveries: a name server that is dead leaves the queue its time. */
+const PLANNING_SHARE = 0.5;
+
 /** `deadlineMs` is on the monotonic clock. Never throws for what the world did: the next tick carries everything. */
 export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlineMs: number): Promise<void> {
-  const { parameters, planning, prefix, owing, queue, log, metrics } = deps;
+  const { clock, parameters, planning, prefix, owing, queue, log, metrics } = deps;
   const tickMs = Math.floor(Date.parse(event.scheduledTime) / 1000) * 1000;
   if (!Number.isFinite(tickMs)) {
     const problem = `cannot read the tick: scheduledTime is ${JSON.stringify(event.scheduledTime)}; restore the schedule's input`;
@@ -43,7 +48,9 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
   const read = await parameters.targetDocuments(deadlineMs);
   if (read.code === 'failed') return log.error('documents_unread', { tickMs, problem: read.message });
 
-  const planned = await planTargets(read.documents, planning, { prefix }, deadlineMs);
+  const nowMs = clock.monotonicMs();
+  const planUntilMs = nowMs + Math.floor(Math.max(0, deadlineMs - nowMs) * PLANNING_SHARE);
+  const planned = await planTargets(read.documents, planning, { prefix }, planUntilMs);
   const { documents, targets, complete } = planned;
   tell(documents, log);
   for (const problem of planned.problems) log.warn('targets_unread', { tickMs, problem });

@@ -25,6 +25,7 @@ const prefix = required('PARAMETER_PREFIX');
 const parameters = createParameters({ client: new SSMClient(), prefix, clock: systemClock });
 
 const deps: DispatchDeps = {
+  clock: systemClock,
   parameters,
   planning: {
     histories: createHistories(parameters.earlierVersions),

@@ -30,8 +30,8 @@ export type AwsFault = 'drop' | 'hang' | (string & {});
 export interface AwsJsonServer {
   readonly endpoint: string;
   readonly calls: readonly AwsCall[];
-  /** The next request meets this fault; several queue up. */
-  readonly failNext: (fault: AwsFault) => void;
+  /** The next request, of this operation where one is named, meets this fault; several queue up. */
+  readonly failNext: (fault: AwsFault, operation?: string) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -46,13 +46,14 @@ export async function startAwsJson(
   operations: Readonly<Record<string, AwsOperation>>,
 ): Promise<AwsJsonServer> {
   const calls: AwsCall[] = [];
-  const faults: AwsFault[] = [];
+  const faults: { readonly fault: AwsFault; readonly operation: string | undefined }[] = [];
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await readBody(request);
     const [target, operation = ''] = String(request.headers['x-amz-target']).split('.');
     const input = JSON.parse(body) as Readonly<Record<string, unknown>>;
     calls.push({ operation, input });
-    const fault = faults.shift();
+    const at = faults.findIndex((one) => one.operation === undefined || one.operation === operation);
+    const fault = at < 0 ? undefined : faults.splice(at, 1)[0]?.fault;
     if (fault === 'hang') return;
     if (fault !== undefined && fault !== 'drop') {
       send(response, { code: fault, message: `${fault} on demand.` });
@@ -72,7 +73,7 @@ export async function startAwsJson(
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls,
-    failNext: (fault) => void faults.push(fault),
+    failNext: (fault, operation) => void faults.push({ fault, operation }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

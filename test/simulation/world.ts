@@ -252,6 +252,7 @@ function createSimulation(plan: Plan, tally: Tally) {
     await dispatch(
       { scheduledTime: new Date(scheduledMs).toISOString() },
       {
+        clock,
         parameters,
         planning,
         prefix: '/nim-to-dynatrace',
