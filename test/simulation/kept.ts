@@ -108,4 +108,18 @@ export const KEPT: Readonly<Record<string, Plan>> = {
       quiet,
     ],
   },
+  'D4: what a sum fell by outlives what is given up': {
+    nims: [{ ...TEXT, startTime: true }],
+    steps: [
+      busy(
+        0,
+        { kind: 'restart', of: 0, times: 1, surge: false, bounds: false },
+        { kind: 'poison', of: 0, at: 837, ticks: 1 },
+      ),
+      busy(0, { kind: 'bounds', of: 0, at: 0 }),
+      busy(0, { kind: 'outage', ticks: 2, how: 'refused' }),
+      busy(1589, { kind: 'restart', of: 0, times: 2, surge: false, bounds: false }),
+      busy(0, { kind: 'pause', hours: 25, expires: false, vanishes: true }),
+    ],
+  },
 };

@@ -160,13 +160,19 @@ export function settle(account: Account, point: DecodedPoint, refused: boolean, 
   if (drained) account.drained.add(form);
 }
 
+/** What is left of a part that was given up: nothing, or what its sum fell by, which is owed to us. */
+function isLeft(is: number, part: string): boolean {
+  return is === 0 || (is < 0 && /^[hs].*\/0$/.test(part));
+}
+
 /** A write that came late, of a run that gave up what the target owed, and said so: what is not held is dropped. */
 export function giveUp(account: Account, item: TargetItem): void {
   const held = heldBy(item);
   for (const part of account.due.keys()) {
+    const is = held.get(part) ?? 0;
     const pending = pendingOf(account, part);
-    if (pending === 0 || held.has(part)) continue;
-    add(account.dropped, part, pending);
+    if (pending === is || !isLeft(is, part)) continue;
+    add(account.dropped, part, pending - is);
     account.drains.delete(formIn(part));
   }
 }
@@ -184,7 +190,7 @@ export function checkConservation(
     let should = pendingOf(account, part);
     const [, key = ''] = part.split(' ');
     const endedFall = is > should && /^[hs].*\/0$/.test(part) && account.drained.has(formIn(part));
-    const isGivenUp = is === 0 && should !== 0 && givenUp;
+    const isGivenUp = givenUp && is !== should && isLeft(is, part);
     // What old bounds owed is given up with its window: should they come back, they begin anew.
     if (isGivenUp) account.drains.delete(formIn(part));
     if (endedFall || isGivenUp || (isFiltered(key) && is < should)) {
