@@ -47,12 +47,12 @@ export function documentsOf(
   const parts = partsOf(bare);
   const largest = Math.max(...parts.map(byteLength));
   if (largest > MAX_ADVANCED_BYTES) {
-    const cause = `it has ${largest} bytes without its targets, and a parameter holds ${MAX_ADVANCED_BYTES}`;
+    const cause = `it has ${largest} bytes with as few targets as can be, and a parameter holds ${MAX_ADVANCED_BYTES}`;
     findings.problem(at, `cannot store the job: ${cause}; shorten its relabel rules, or its certificate`);
     return [];
   }
   if (largest > MAX_STANDARD_BYTES) {
-    const cause = `the job has more than ${MAX_STANDARD_BYTES} bytes even without its targets`;
+    const cause = `the job has more than ${MAX_STANDARD_BYTES} bytes even with a single target`;
     findings.note(at, `${cause}: it needs the advanced tier of SSM, which is not free`);
   }
   return parts.map((value, index) => ({
@@ -86,22 +86,21 @@ function lengthOf(node: YamlNode): number {
   return node.entries.reduce((sum, { key, value }) => sum + key.length + 2 + lengthOf(value), 2);
 }
 
-/** As few documents as hold the job, all with the same settings and about as many targets. */
+/** Documents that hold the job, about as few as can be: all with the same settings and as many targets. */
 function partsOf(job: Job): readonly string[] {
   const targets = targetsOf(job.config);
-  for (let parts = 1; ; parts += Math.ceil(parts / 8)) {
-    const length = Math.ceil(targets.length / parts) || 1;
-    const chunks = Array.from({ length: Math.ceil(targets.length / length) || 1 }, (_, index) =>
-      targets.slice(index * length, (index + 1) * length),
+  const partWith = (own: readonly GroupedTarget[], first: boolean): string =>
+    textOfJob({ ...job, config: withTargets(job.config, own, first) });
+  const least = byteLength(partWith(targets.slice(0, 1), true));
+  const limit = least > MAX_STANDARD_BYTES ? MAX_ADVANCED_BYTES : MAX_STANDARD_BYTES;
+  const whole = textOfJob(job);
+  if (least > limit || byteLength(whole) <= limit) return [whole];
+  for (let parts = 2; ; parts += Math.ceil(parts / 8)) {
+    const length = Math.ceil(targets.length / parts);
+    const written = Array.from({ length: Math.ceil(targets.length / length) }, (_, index) =>
+      partWith(targets.slice(index * length, (index + 1) * length), index === 0),
     );
-    const written =
-      chunks.length === 1
-        ? [textOfJob(job)]
-        : chunks.map((chunk, index) =>
-            textOfJob({ ...job, config: withTargets(job.config, chunk, index === 0) }),
-          );
-    const limit = length === 1 ? Infinity : MAX_STANDARD_BYTES;
-    if (written.every((text) => byteLength(text) <= limit)) return written;
+    if (length === 1 || written.every((text) => byteLength(text) <= limit)) return written;
   }
 }
 

@@ -110,7 +110,7 @@ interface Rewriting {
 }
 
 /** The scrape_config without any secret, as far as its keys tell what is one. */
-export function withoutSecrets(config: YamlMapping, rewriting: Rewriting, findings: Findings): YamlMapping {
+export function withoutSecrets(config: YamlMapping, rewriting: Rewriting): YamlMapping {
   let own = withBearerToken(config);
   own = withChild(own, 'authorization', (node) => withReference(node, 'credentials', rewriting));
   own = withChild(own, 'basic_auth', (node) => withReference(node, 'password', rewriting));
@@ -120,11 +120,17 @@ export function withoutSecrets(config: YamlMapping, rewriting: Rewriting, findin
   });
   own = withChild(own, 'http_headers', (node) => withHeaderReferences(node, rewriting));
   own = withUserOfTargets(own, rewriting);
-  for (const at of secretQueries(own)) {
-    const remedy = 'send it as a header, under http_headers and secrets, if the server takes it there';
+  return own;
+}
+
+/** Whether a secret is left, which no reference can stand for: with problems, the job may not be printed. */
+export function hasSecretQuery(config: YamlMapping, findings: Findings): boolean {
+  const places = [...secretQueries(config)];
+  const remedy = 'send it as a header, under http_headers and secrets, if the server takes it there';
+  for (const at of places) {
     findings.problem(at, `cannot carry over a query parameter: it is a secret by its name; ${remedy}`);
   }
-  return own;
+  return places.length > 0;
 }
 
 /** `key`, or the file of `key_file`, as a reference. */

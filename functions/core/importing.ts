@@ -20,7 +20,7 @@ import { nestFlattened } from './import-flattened.ts';
 import { flattenedTargets, withChanges, withExternalLabels } from './import-jobs.ts';
 import { changesOf } from './import-processors.ts';
 import type { JobChanges } from './import-processors.ts';
-import { createSecretStore, withoutSecrets } from './import-secrets.ts';
+import { createSecretStore, hasSecretQuery, withoutSecrets } from './import-secrets.ts';
 import type { SecretStore } from './import-secrets.ts';
 import { checkRelabel } from './relabel.ts';
 import { childOf, itemsOf, listAt, mappingAt, textOf, withEntry } from './yaml-tree.ts';
@@ -191,7 +191,7 @@ function jobsOf(
     if (item.kind !== 'mapping') return item;
     const job = textOf(childOf(item, 'job_name')) ?? (items.length === 1 ? options.job : `job-${index + 1}`);
     const own = flattenedTargets(withChanges(item, external));
-    const safe = withoutSecrets(own, { job, secrets, open }, findings);
+    const safe = withoutSecrets(own, { job, secrets, open });
     return withPlaceholders(safe, { findings, open, given: options.given });
   });
   const global = globalOf(root);
@@ -207,7 +207,7 @@ function jobsOf(
     const name = textOf(childOf(config, 'job_name')) ?? (items.length === 1 ? options.job : undefined);
     if (name === undefined) return [];
     const job = { name, global, config };
-    return holds(job, options, open, findings) ? [job] : [];
+    return !hasSecretQuery(config, findings) && holds(job, options, open, findings) ? [job] : [];
   });
 }
 
