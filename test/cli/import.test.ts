@@ -221,7 +221,7 @@ describe('wrong usage', { concurrency: 2 }, () => {
     await writeFile(file, new Uint8Array([0x61, 0xff]));
     assert.match((await cli('import', file)).stderr, /it is no UTF-8 text/);
     await writeFile(file, '#'.repeat(1024 * 1024));
-    assert.match((await cli('import', file)).stderr, /it holds no scrape_configs/);
+    assert.match((await cli('import', file)).stderr, /there are no scrape_configs/);
     await writeFile(file, '#'.repeat(1024 * 1024 + 1));
     const { code, stderr } = await cli('import', file);
     assert.equal(code, 2);

@@ -89,6 +89,18 @@ describe("the example of Dynatrace's documentation", () => {
     assert(!lines(imported('scrape_configs:\n- job_name: nim\n').notes).includes(rebuilt));
   });
 
+  for (const [name, text] of Object.entries({ REFERENCE, WITH_START_TIME, TWO_RECEIVERS })) {
+    test(`${name}: without indentation it is the same`, () => {
+      const flat = text.split('\n').map((line) => line.trim());
+      const values = ({ documents, stored }: Imported) => [
+        documents.map((document) => [document.name, document.value]),
+        stored.map(commandText),
+      ];
+      assert.deepEqual(values(imported(flat.join('\n'))), values(imported(text)));
+      assert.deepEqual(values(imported(flat.join('\n\n'))), values(imported(text)));
+    });
+  }
+
   test('with its placeholder filled in', () => {
     const all = imported(FLATTENED, { 'NIM-endpoint': '10.0.1.17' });
     assert.deepEqual(configsOf(all)[0]?.staticConfigs, [{ targets: ['10.0.1.17:8000'], labels: {} }]);
@@ -162,7 +174,8 @@ describe('Prometheus files', () => {
       ],
     );
     assert.match(
-      lines(imported('global: {external_labels: {a: $HOST}}\nscrape_configs: []').problems)[0] ?? '',
+      lines(imported('global: {external_labels: {a: $HOST}}\nscrape_configs: [{job_name: a}]').problems)[0] ??
+        '',
       /^1 cannot fill in an external label: it stands for a variable/,
     );
   });
@@ -181,11 +194,40 @@ describe('Prometheus files', () => {
     );
   });
 
+  test('a job without a name has that of the file, in all of its documents', () => {
+    const targets = Array.from({ length: 300 }, (_, index) => `10.0.0.${index % 256}:${8_000 + index}`);
+    const all = imported(`scheme: https\nstatic_configs: [{targets: ${JSON.stringify(targets)}}]`);
+    assert(all.documents.length > 1);
+    assert.deepEqual(
+      configsOf(all).map(({ jobName, staticConfigs }) => [
+        jobName,
+        staticConfigs.flatMap((one) => one.targets).length,
+      ]),
+      [['nim', 300]],
+    );
+  });
+
+  test('names that SSM does not take, or that are the same to it', () => {
+    const jobs = ['a b', 'a/b', 'a-b', 'a-b-2', 'ü'].map(
+      (name, index) => `- job_name: ${name}\n  static_configs: [{targets: ['10.0.0.${index}:1']}]\n`,
+    );
+    const all = imported(jobs.join(''));
+    assert.deepEqual(
+      all.documents.map(({ name }) => name.slice('/nim-to-dynatrace/targets/'.length)),
+      ['a-b', 'a-b-2', 'a-b-3', 'a-b-2-2', '-'],
+    );
+    assert.deepEqual(
+      configsOf(all).map(({ jobName }) => jobName),
+      ['a b', 'a/b', 'a-b', 'a-b-2', 'ü'],
+    );
+  });
+
   test('what is no configuration', () => {
     for (const [text, message] of [
-      ['10.0.0.1:8000 10.0.0.2:8000', /1 cannot import the file: it holds no scrape_configs/],
+      ['10.0.0.1:8000 10.0.0.2:8000', /1 cannot find anything to scrape: there are no scrape_configs/],
       ['a: [', /^1 cannot read the file: this line is indented/],
       ['apiVersion: v1\nkind: Pod\n', /1 cannot read the document: it is a Kubernetes object/],
+      ['global: {scrape_interval: 1m}', /1 cannot find anything to scrape: there are no scrape_configs/],
       ['receivers: {otlp: }', /1 cannot find anything to scrape: no prometheus receiver/],
       [' '.repeat(MAX_DOCUMENT_BYTES + 1), /- cannot read the configuration: it is larger than 1 MiB/],
     ] as const) {
@@ -252,6 +294,69 @@ describe('a Collector with two receivers', () => {
       '44 telemetry has no effect: the functions report themselves to CloudWatch',
     ]);
   });
+});
+
+describe('exporters', () => {
+  const withExporters = (exporters: string, more = '') =>
+    imported(
+      `${REFERENCE.replace(/exporters:\n(?: {2}.*\n)*/, `exporters:\n${exporters}`).replace(/exporters: \[.*\]/, 'exporters: [otlphttp, otlp_http/b, debug]')}${more}`,
+    );
+  const stored = (exporters: string) => withExporters(exporters).stored.map(commandText);
+
+  test('of several the one that goes to Dynatrace', () => {
+    const all = withExporters(
+      '  otlphttp: {endpoint: "http://tempo:4318"}\n  otlp_http/b: {endpoint: "https://a.live.dynatrace.com/api/v2/otlp", headers: {Authorization: "Api-Token ${env:T}"}}\n  debug:\n',
+    );
+    assert.deepEqual(all.stored.map(commandText), [
+      'aws ssm put-parameter --type String --name /nim-to-dynatrace/endpoint --value https://a.live.dynatrace.com/api/v2/otlp',
+      'aws ssm put-parameter --type SecureString --name /nim-to-dynatrace/secrets/dt-api-token --value "$T"',
+    ]);
+    assert.equal(
+      lines(all.notes).filter((line) => /exporter (otlphttp|debug) is left out/.test(line)).length,
+      2,
+    );
+  });
+
+  test('a part of the endpoint in the environment', () => {
+    assert.equal(
+      stored('  otlphttp: {endpoint: "https://${env:TENANT}.live.dynatrace.com/api/v2/otlp"}\n')[0],
+      'aws ssm put-parameter --type String --name /nim-to-dynatrace/endpoint --value https://"${TENANT}".live.dynatrace.com/api/v2/otlp',
+    );
+  });
+
+  test('an endpoint of no use is named, and asked for', () => {
+    const all = withExporters('  otlphttp: {endpoint: "https://a.apps.dynatrace.com"}\n');
+    assert.match(
+      lines(all.notes).join('\n'),
+      /cannot use the Dynatrace endpoint: a\.apps\.dynatrace\.com serves the web interface/,
+    );
+    assert.match(all.stored.map(commandText)[0] ?? '', /--value "\$DT_ENDPOINT"$/);
+  });
+
+  test('a token of an authenticator, or of a file', () => {
+    assert.match(
+      stored('  otlphttp: {headers: {Authorization: "Api-Token ${file:/etc/token}"}}\n')[1] ?? '',
+      /--value "\$\(cat -- \/etc\/token\)"$/,
+    );
+    const all = imported(
+      REFERENCE.replace(/headers:\n.*\n/, 'auth: {authenticator: bearertokenauth}\n').replace(
+        'health_check:',
+        'bearertokenauth: {scheme: Api-Token, token: "${env:DT}"}',
+      ),
+    );
+    assert.match(all.stored.map(commandText)[1] ?? '', /dt-api-token --value "\$DT"$/);
+  });
+});
+
+test('a second pipeline with other processors is named', () => {
+  const text =
+    collectorWith('  batch: {}\n  transform: {}', 'batch') +
+    '    metrics/b: {receivers: [prometheus], processors: [transform], exporters: []}\n';
+  const all = imported(text);
+  assert.deepEqual(lines(all.problems), [
+    '15 cannot carry over the pipeline metrics/b: receiver prometheus is in metrics too, with other processors; its metrics go to Dynatrace once, as that pipeline says',
+  ]);
+  assert.equal(configsOf(all).length, 1);
 });
 
 describe("the Collector's environment", () => {
