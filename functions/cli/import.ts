@@ -25,6 +25,8 @@ export async function runImport(args: readonly string[]): Promise<number> {
     process.stderr.write(`${options.problems.join('\n')}\n`);
     return 2;
   }
+  // The reader of a pipe may leave first (`| head`).
+  process.stdout.on('error', () => {});
   const { settings } = options;
   const text = await readInput(settings.file);
   if (typeof text === 'object') {

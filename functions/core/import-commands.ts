@@ -15,7 +15,7 @@ export interface StoringCommand {
   readonly type: 'String' | 'SecureString';
   readonly value: ShellValue;
   readonly tier?: 'Advanced' | 'Intelligent-Tiering';
-  /** What to know before it runs: letters, digits and `.,:-/()` only, since some shells read comments. */
+  /** What to know before it runs: letters, digits and `.,:-/` only, since some shells read comments. */
   readonly comment?: string;
 }
 
@@ -54,7 +54,7 @@ export function quoteShell(text: string): string {
 export function scriptOf(commands: readonly StoringCommand[]): string {
   return commands
     .map((command) => {
-      const comment = (command.comment ?? '').replace(/[^\w .,:()/-]/g, '');
+      const comment = (command.comment ?? '').replace(/[^\w .,:/-]/g, '');
       return `${comment === '' ? '' : `# ${comment}\n`}${commandText(command)}\n`;
     })
     .join('');

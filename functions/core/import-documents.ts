@@ -1,11 +1,21 @@
 /** Scrape_configs as documents, each of which fits an SSM parameter. */
-import { MAX_DOCUMENT_BYTES } from './config-bounds.ts';
+import { MAX_DOCUMENT_BYTES, MAX_DOCUMENTS } from './config-bounds.ts';
 import type { KeyTable, Place } from './config-key.ts';
 import { CONFIG_KEYS } from './config-keys.ts';
 import type { Findings } from './findings.ts';
 import type { StoringCommand } from './import-commands.ts';
 import { uniqueName } from './import-secrets.ts';
-import { childOf, itemsOf, listAt, mappingAt, textsOf, withEntry, withoutEntry } from './yaml-tree.ts';
+import type { Names } from './import-secrets.ts';
+import {
+  lengthOf,
+  childOf,
+  itemsOf,
+  listAt,
+  mappingAt,
+  textsOf,
+  withEntry,
+  withoutEntry,
+} from './yaml-tree.ts';
 import { writeYaml } from './yaml.ts';
 import type { YamlMapping, YamlNode, YamlPlace } from './yaml.ts';
 
@@ -33,7 +43,7 @@ export interface Job {
 export function documentsOf(
   job: Job,
   prefix: string,
-  taken: Set<string>,
+  taken: Names,
   findings: Findings,
 ): readonly ImportedDocument[] {
   const { at } = job.config;
@@ -47,12 +57,13 @@ export function documentsOf(
   const parts = partsOf(bare);
   const largest = Math.max(...parts.map(byteLength));
   if (largest > MAX_ADVANCED_BYTES) {
-    const cause = `it has ${largest} bytes without its targets, and a parameter holds ${MAX_ADVANCED_BYTES}`;
-    findings.problem(at, `cannot store the job: ${cause}; shorten its relabel rules, or its certificate`);
+    const cause = `a document of it has ${largest} bytes, and a parameter holds ${MAX_ADVANCED_BYTES}`;
+    const remedy = 'shorten its rules, labels or certificate, or divide its targets among several jobs';
+    findings.problem(at, `cannot store the job: ${cause}; ${remedy}`);
     return [];
   }
   if (largest > MAX_STANDARD_BYTES) {
-    const cause = `the job has more than ${MAX_STANDARD_BYTES} bytes even without its targets`;
+    const cause = `the job has more than ${MAX_STANDARD_BYTES} bytes even with a single target`;
     findings.note(at, `${cause}: it needs the advanced tier of SSM, which is not free`);
   }
   return parts.map((value, index) => ({
@@ -79,30 +90,25 @@ function honoured(mapping: YamlMapping, place: Place): YamlMapping {
   return { ...mapping, entries };
 }
 
-/** Characters of all texts and keys, and some for what stands around each. */
-function lengthOf(node: YamlNode): number {
-  if (node.kind === 'text') return node.text.length + 2;
-  if (node.kind === 'list') return node.items.reduce((sum, item) => sum + lengthOf(item), 2);
-  return node.entries.reduce((sum, { key, value }) => sum + key.length + 2 + lengthOf(value), 2);
-}
-
-/** As few documents as hold the job, all with the same settings and about as many targets. */
+/** Documents that hold the job, about as few as can be: all with the same settings and as many targets. */
 function partsOf(job: Job): readonly string[] {
   const targets = targetsOf(job.config);
-  for (let parts = 1; ; parts += Math.ceil(parts / 8)) {
-    const length = Math.ceil(targets.length / parts) || 1;
-    const chunks = Array.from({ length: Math.ceil(targets.length / length) || 1 }, (_, index) =>
-      targets.slice(index * length, (index + 1) * length),
+  const partWith = (own: readonly GroupedTarget[], first: boolean): string =>
+    textOfJob({ ...job, config: withTargets(job.config, own, first) });
+  const least = byteLength(partWith(targets.slice(0, 1), true));
+  const limit = least > MAX_STANDARD_BYTES ? MAX_ADVANCED_BYTES : MAX_STANDARD_BYTES;
+  const whole = textOfJob(job);
+  const size = byteLength(whole);
+  if (least >= limit || size <= limit) return [whole];
+  const atLeast = Math.max(2, Math.ceil((size - least) / (limit - least)));
+  for (let parts = atLeast; parts <= MAX_DOCUMENTS; parts += Math.ceil(parts / 8)) {
+    const length = Math.ceil(targets.length / parts);
+    const written = Array.from({ length: Math.ceil(targets.length / length) }, (_, index) =>
+      partWith(targets.slice(index * length, (index + 1) * length), index === 0),
     );
-    const written =
-      chunks.length === 1
-        ? [textOfJob(job)]
-        : chunks.map((chunk, index) =>
-            textOfJob({ ...job, config: withTargets(job.config, chunk, index === 0) }),
-          );
-    const limit = length === 1 ? Infinity : MAX_STANDARD_BYTES;
-    if (written.every((text) => byteLength(text) <= limit)) return written;
+    if (length === 1 || written.every((text) => byteLength(text) <= limit)) return written;
   }
+  return [whole];
 }
 
 interface GroupedTarget {

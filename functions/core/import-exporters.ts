@@ -34,6 +34,10 @@ export function storingExporter(
     );
   }
   if (chosen === undefined) return [];
+  if (!isDynatrace(chosen, context.open)) {
+    const cause = `exporter ${nameOfComponent(chosen.id)} is taken for the one to Dynatrace`;
+    context.findings.note(chosen.at, `${cause}, since it is the only one over OTLP/HTTP; check its endpoint`);
+  }
   for (const { key, at } of entriesOf(chosen.node)) {
     if (key === 'endpoint' || key === 'metrics_endpoint' || key === 'headers' || key === 'auth') continue;
     if (key === 'tls' || key === 'proxy_url') {
@@ -70,7 +74,7 @@ function storingEndpoint({ node, at }: Component, context: Context): readonly St
   const command = (shell: ShellValue, comment?: string): readonly StoringCommand[] => [
     { parameter: `${prefix}/endpoint`, type: 'String', value: shell, ...(comment && { comment }) },
   ];
-  const unknown = 'set DT_ENDPOINT to https://(environment).live.dynatrace.com/api/v2/otlp first';
+  const unknown = 'set DT_ENDPOINT to https://ENVIRONMENT.live.dynatrace.com/api/v2/otlp first';
   if (value?.kind !== 'text') {
     findings.note(at, 'fill in the endpoint: the exporter has none; set DT_ENDPOINT before the commands run');
     return command(ENDPOINT, unknown);

@@ -34,10 +34,10 @@ const SCRAPE_CONFIG = placed('scrape_config', {
   tls_config: placed('tls_config'),
   http_headers: { rest: placed('http_headers', { values: VALUES, secrets: VALUES }) },
 });
-const PROMETHEUS = placed('document', {
+const SCRAPING: Readonly<Record<string, Shape>> = {
   global: placed('global', { external_labels: NAMED_VALUES }),
   scrape_configs: { item: SCRAPE_CONFIG },
-});
+};
 const FILTERED: Shape = {
   keys: { match_type: VALUE, metrics: VALUES, metric_names: VALUES, metric_types: VALUES },
 };
@@ -45,7 +45,8 @@ const ACTIONS: Shape = { item: { keys: { key: VALUE, value: VALUE, action: VALUE
 /** Keys of all components: which one has which is the Collector's business. */
 const COMPONENT: Shape = {
   keys: {
-    config: PROMETHEUS,
+    // Not with all keys of a Prometheus file: otlp is a receiver of the Collector too.
+    config: { keys: SCRAPING },
     max_staleness: VALUE,
     initial_value: VALUE,
     include: FILTERED,
@@ -74,9 +75,9 @@ const PIPELINES: Shape = {
   keys: { metrics: PIPELINE, traces: PIPELINE, logs: PIPELINE },
   rest: PIPELINE,
 };
-const ROOT: Shape = {
+const PROMETHEUS = placed('document', SCRAPING);
+const COLLECTOR: Shape = {
   keys: {
-    ...PROMETHEUS.keys,
     receivers: COMPONENTS,
     processors: COMPONENTS,
     exporters: COMPONENTS,
@@ -87,7 +88,8 @@ const ROOT: Shape = {
 };
 
 const KEY = /^(["']?)([\w./-]+)\1:(?:\s+(.*))?$/s;
-const ROOT_KEY = /^(?:receivers|processors|exporters|service|scrape_configs|global):\s*$/m;
+const COLLECTOR_KEY = /^(?:receivers|processors|exporters|service):\s*$/m;
+const PROMETHEUS_KEY = /^(?:scrape_configs|global):\s*$/m;
 
 /** A key without a value, or the item of a list: what comes below may belong to it. */
 interface Level {
@@ -97,10 +99,11 @@ interface Level {
 
 /** The text with its nesting, or undefined where it has some, or is none of the configurations. */
 export function nestFlattened(text: string): string | undefined {
-  if (!ROOT_KEY.test(text)) return undefined;
+  const root = COLLECTOR_KEY.test(text) ? COLLECTOR : PROMETHEUS_KEY.test(text) ? PROMETHEUS : undefined;
+  if (root === undefined) return undefined;
   const lines = text.split('\n').map((line) => (/^```\w*\s*$/.test(line) ? '' : line.trimEnd()));
   if (lines.some((line) => /^\s+[^\s#]/.test(line))) return undefined;
-  let levels: readonly Level[] = [{ shape: ROOT, column: 0 }];
+  let levels: readonly Level[] = [{ shape: root, column: 0 }];
   let moved = false;
   const nested = lines.map((line) => {
     if (line === '' || line.startsWith('#')) return line;

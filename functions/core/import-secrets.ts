@@ -35,7 +35,7 @@ const MAX_NAME_LENGTH = 128;
 export function createSecretStore(prefix: string, open: OpenTexts): SecretStore {
   const commands: StoringCommand[] = [];
   // The token of Dynatrace is nobody else's.
-  const taken = new Set(['dt-api-token']);
+  const taken: Names = new Map([['dt-api-token', 1]]);
   const byVariable = new Map<string, string>();
 
   function add(name: string, value: ShellValue, comment: string): string {
@@ -82,13 +82,18 @@ export function createSecretStore(prefix: string, open: OpenTexts): SecretStore 
 }
 
 /** What is left of `name` in an SSM parameter's name, and not among `taken`, to which it is added. */
-export function uniqueName(name: string, taken: Set<string>): string {
+export function uniqueName(name: string, taken: Names): string {
   const base = name.replace(/[^\w.-]+/g, '-').slice(0, MAX_NAME_LENGTH) || 'nim';
-  let unique = base;
-  for (let count = 2; taken.has(unique); count++) unique = `${base}-${count}`;
-  taken.add(unique);
+  let count = (taken.get(base) ?? 0) + 1;
+  while (count > 1 && taken.has(`${base}-${count}`)) count += 1;
+  const unique = count === 1 ? base : `${base}-${count}`;
+  taken.set(unique, 1);
+  taken.set(base, count);
   return unique;
 }
+
+/** How often each name was asked for: the second one of a name ends in -2. */
+export type Names = Map<string, number>;
 
 function slugOf(variable: string): string {
   return variable.toLowerCase().replaceAll('_', '-');
@@ -110,7 +115,7 @@ interface Rewriting {
 }
 
 /** The scrape_config without any secret, as far as its keys tell what is one. */
-export function withoutSecrets(config: YamlMapping, rewriting: Rewriting, findings: Findings): YamlMapping {
+export function withoutSecrets(config: YamlMapping, rewriting: Rewriting): YamlMapping {
   let own = withBearerToken(config);
   own = withChild(own, 'authorization', (node) => withReference(node, 'credentials', rewriting));
   own = withChild(own, 'basic_auth', (node) => withReference(node, 'password', rewriting));
@@ -120,11 +125,17 @@ export function withoutSecrets(config: YamlMapping, rewriting: Rewriting, findin
   });
   own = withChild(own, 'http_headers', (node) => withHeaderReferences(node, rewriting));
   own = withUserOfTargets(own, rewriting);
-  for (const at of secretQueries(own)) {
-    const remedy = 'send it as a header, under http_headers and secrets, if the server takes it there';
+  return own;
+}
+
+/** Whether a secret is left, which no reference can stand for: with problems, the job may not be printed. */
+export function hasSecretQuery(config: YamlMapping, findings: Findings): boolean {
+  const places = [...secretQueries(config)];
+  const remedy = 'send it as a header, under http_headers and secrets, if the server takes it there';
+  for (const at of places) {
     findings.problem(at, `cannot carry over a query parameter: it is a secret by its name; ${remedy}`);
   }
-  return own;
+  return places.length > 0;
 }
 
 /** `key`, or the file of `key_file`, as a reference. */

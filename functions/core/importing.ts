@@ -2,7 +2,13 @@
  * A Prometheus or Collector configuration -> target documents, and the commands that store them. What does not carry
  * over is said with its line; nothing is answered that the reader of documents would refuse.
  */
-import { MAX_ALL_DOCUMENTS_BYTES, MAX_DOCUMENT_BYTES, MAX_STATIC_TARGETS } from './config-bounds.ts';
+import {
+  MAX_ALL_DOCUMENTS_BYTES,
+  MAX_DOCUMENT_BYTES,
+  MAX_JOBS,
+  MAX_STATIC_TARGETS,
+} from './config-bounds.ts';
+import { CONFIG_KEYS } from './config-keys.ts';
 import type { Reading } from './config-reading.ts';
 import { readRoot } from './document-yaml.ts';
 import { readDocuments } from './documents.ts';
@@ -20,11 +26,21 @@ import { nestFlattened } from './import-flattened.ts';
 import { flattenedTargets, withChanges, withExternalLabels } from './import-jobs.ts';
 import { changesOf } from './import-processors.ts';
 import type { JobChanges } from './import-processors.ts';
-import { createSecretStore, withoutSecrets } from './import-secrets.ts';
-import type { SecretStore } from './import-secrets.ts';
+import { createSecretStore, hasSecretQuery, withoutSecrets } from './import-secrets.ts';
+import type { Names, SecretStore } from './import-secrets.ts';
 import { checkRelabel } from './relabel.ts';
-import { childOf, itemsOf, listAt, mappingAt, textOf, withEntry } from './yaml-tree.ts';
-import { isNull, readYaml } from './yaml.ts';
+import {
+  childOf,
+  entriesOf,
+  itemsOf,
+  lengthOf,
+  listAt,
+  mappingAt,
+  textAt,
+  textOf,
+  withEntry,
+} from './yaml-tree.ts';
+import { readYaml } from './yaml.ts';
 import type { YamlMapping, YamlNode } from './yaml.ts';
 
 export interface ImportOptions {
@@ -52,6 +68,9 @@ export function importConfiguration(text: string, options: ImportOptions): Impor
   return { ...imported, problems: findings.problems, notes: findings.notes };
 }
 
+const NO_JOBS =
+  'cannot find anything to scrape: there are no scrape_configs; a list of addresses is a document already, and can be stored as it is';
+
 type Stored = Pick<Imported, 'documents' | 'stored'>;
 const NOTHING: Stored = { documents: [], stored: [] };
 
@@ -73,11 +92,15 @@ function importText(text: string, options: ImportOptions, findings: Findings): S
       findings.problem(at, message.replace('the document', 'the file'));
     return NOTHING;
   }
+  if (lengthOf(yaml.root) > MAX_ALL_DOCUMENTS_BYTES) {
+    const cause = 'with its aliases written out it is larger than 8 MiB';
+    findings.problem(undefined, `cannot read the configuration: ${cause}; use fewer aliases`);
+    return NOTHING;
+  }
   const root = configurationIn(yaml.root);
   if (isCollector(root)) return importCollector(root, options, findings);
   if (root.kind === 'text') {
-    const remedy = 'a list of addresses is a document already: store it as it is';
-    findings.problem(root.at, `cannot import the file: it holds no scrape_configs; ${remedy}`);
+    findings.problem(root.at, NO_JOBS);
     return NOTHING;
   }
   return importSources(
@@ -122,10 +145,10 @@ interface Source {
 /** A list of scrape_configs, or one alone, as the file that holds them. */
 function fileOf(root: YamlNode): YamlNode {
   if (root.kind === 'list') return mappingAt(root.at, { scrape_configs: root });
-  const isJob = ['job_name', 'static_configs', 'dns_sd_configs'].some(
-    (key) => childOf(root, key) !== undefined,
+  const isFile = entriesOf(root).some(
+    ({ key }) => Object.hasOwn(CONFIG_KEYS.document, key) || key === 'apiVersion',
   );
-  return isJob ? mappingAt(root.at, { scrape_configs: listAt(root.at, [root]) }) : root;
+  return isFile ? root : mappingAt(root.at, { scrape_configs: listAt(root.at, [root]) });
 }
 
 function importSources(
@@ -136,7 +159,7 @@ function importSources(
 ): Stored {
   const secrets = createSecretStore(options.prefix, open);
   const jobs = sources.flatMap((source) => jobsOf(source, open, secrets, options, findings));
-  const taken = new Set<string>();
+  const taken: Names = new Map();
   const documents: ImportedDocument[] = [];
   let bytes = 0;
   for (const job of jobs) {
@@ -153,9 +176,9 @@ function importSources(
     );
   }
   const accepted = acceptedOf(documents, options, findings);
-  const values = accepted.map(({ value }) => value).join('\n');
+  const used = new Set(accepted.flatMap(({ value }) => value.match(/ssm:[\w./-]+/g) ?? []));
   // Of a job that did not carry over the secrets are of no use either.
-  const stored = secrets.commands.filter(({ parameter }) => values.includes(`ssm:${parameter}`));
+  const stored = secrets.commands.filter(({ parameter }) => used.has(`ssm:${parameter}`));
   return { documents: accepted, stored };
 }
 
@@ -180,22 +203,26 @@ function jobsOf(
   options: ImportOptions,
   findings: Findings,
 ): readonly Job[] {
-  if (root.kind !== 'mapping') return readWhole(root, options, findings);
+  const items = itemsOf(childOf(root, 'scrape_configs'));
+  if (root.kind !== 'mapping' || items.length === 0 || items.length > MAX_JOBS) {
+    readWhole(root, options, findings);
+    if (findings.problemCount === 0) findings.problem(root.at, NO_JOBS);
+    return [];
+  }
   const external = withExternalLabels(changes, childOf(childOf(root, 'global'), 'external_labels'), {
     overrides: labelsOverride,
     open,
     findings,
   });
-  const items = itemsOf(childOf(root, 'scrape_configs'));
   const configs = items.map((item, index) => {
     if (item.kind !== 'mapping') return item;
     const job = textOf(childOf(item, 'job_name')) ?? (items.length === 1 ? options.job : `job-${index + 1}`);
     const own = flattenedTargets(withChanges(item, external));
-    const safe = withoutSecrets(own, { job, secrets, open }, findings);
+    const safe = withoutSecrets(own, { job, secrets, open });
     return withPlaceholders(safe, { findings, open, given: options.given });
   });
   const global = globalOf(root);
-  const whole = configs.length === 0 ? root : withEntry(root, 'scrape_configs', listAt(root.at, configs));
+  const whole = withEntry(root, 'scrape_configs', listAt(root.at, configs));
   readWhole(global === undefined ? whole : withEntry(whole, 'global', global), options, findings);
   if (countTargets(configs) > MAX_STATIC_TARGETS) {
     const remedy = 'deploy a second stack for some of them';
@@ -206,8 +233,10 @@ function jobsOf(
     if (config.kind !== 'mapping') return [];
     const name = textOf(childOf(config, 'job_name')) ?? (items.length === 1 ? options.job : undefined);
     if (name === undefined) return [];
-    const job = { name, global, config };
-    return holds(job, options, open, findings) ? [job] : [];
+    const jobName = { key: 'job_name', at: config.at, value: textAt(config.at, name, true) };
+    const named = childOf(config, 'job_name') ? config : { ...config, entries: [jobName, ...config.entries] };
+    const job = { name, global, config: named };
+    return !hasSecretQuery(config, findings) && holds(job, options, open, findings) ? [job] : [];
   });
 }
 
@@ -219,9 +248,8 @@ function globalOf(root: YamlMapping): YamlMapping | undefined {
 }
 
 /** Says what the reader of documents has to say, in the lines of the input. */
-function readWhole(root: YamlNode, options: ImportOptions, findings: Findings): readonly Job[] {
-  if (!isNull(root)) readRoot(root, readingOf(options, options.job, findings));
-  return [];
+function readWhole(root: YamlNode, options: ImportOptions, findings: Findings): void {
+  readRoot(root, readingOf(options, options.job, findings));
 }
 
 function readingOf({ prefix }: ImportOptions, job: string, findings: Findings): Reading {

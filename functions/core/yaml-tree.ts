@@ -76,3 +76,10 @@ export function* textsOf(node: YamlNode): Iterable<YamlText> {
   else if (node.kind === 'list') for (const item of node.items) yield* textsOf(item);
   else for (const { value } of node.entries) yield* textsOf(value);
 }
+
+/** Characters of all texts and keys with every alias written out, and some for what stands around each. */
+export function lengthOf(node: YamlNode): number {
+  if (node.kind === 'text') return node.text.length + 2;
+  if (node.kind === 'list') return node.items.reduce((sum, item) => sum + lengthOf(item), 2);
+  return node.entries.reduce((sum, { key, value }) => sum + key.length + 2 + lengthOf(value), 2);
+}

@@ -293,7 +293,8 @@ export function writeYaml(root: YamlNode): string {
 }
 
 function written(node: YamlNode): Node {
-  if (node.kind === 'text') return writtenText(node.text, node.quoted);
+  // An empty text would vanish from a list on one line.
+  if (node.kind === 'text') return writtenText(isNull(node) ? 'null' : node.text, node.quoted);
   if (node.kind === 'list') {
     const list = new YAMLSeq<Node>();
     list.items = node.items.map(written);
@@ -304,7 +305,7 @@ function written(node: YamlNode): Node {
   }
   const mapping = new YAMLMap<Node, Node>();
   mapping.items = node.entries.map(
-    ({ key, value }) => new Pair(writtenText(key, key === '<<'), written(value)),
+    ({ key, value }) => new Pair(writtenText(key, key === '<<' || key === ''), written(value)),
   );
   mapping.flow = node.entries.length === 0;
   return mapping;
