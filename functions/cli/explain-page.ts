@@ -10,7 +10,7 @@ import type { Target } from '../core/model.ts';
 import type { FoundJob } from '../core/planning.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { createSeriesTable } from '../core/series.ts';
-import { readAddress } from '../core/settings.ts';
+import { readAddress } from '../core/address.ts';
 import { print, say } from './output.ts';
 import { addSeries, createSummary, problemsOf, summaryText } from './page-summary.ts';
 import { pairsOf, seriesText, stepJson } from './rule-text.ts';

@@ -1,8 +1,8 @@
 /** Lists of addresses: targets, and the scrape_configs that say the same. */
+import { readAddress } from './address.ts';
 import type { Findings } from './findings.ts';
 import type { Target } from './model.ts';
 import type { ScrapeConfig, TargetGroup } from './scrape-config.ts';
-import { describeTwin, readAddress } from './settings.ts';
 
 /** Words of the list; one bad address never stops the others. */
 export function readAddresses(text: string, job: string, { problem }: Findings): readonly Target[] {
@@ -69,4 +69,9 @@ function labelsOf({ scheme, path, params }: Target): readonly (readonly [name: s
     ...(path === '' ? [] : [['__metrics_path__', path] as const]),
     ...(isRepeating(params) ? [] : params.map(([name, value]) => [`__param_${name}`, value] as const)),
   ];
+}
+
+function describeTwin({ job, instance }: Target): string {
+  const cause = 'its scheme, path or query differ, and Dynatrace could not tell the two apart';
+  return `cannot scrape ${instance} twice in the job ${job}: ${cause}; give one of them a document of its own`;
 }

@@ -3,7 +3,7 @@
  * broken by an edit. A bad edit takes nothing down.
  */
 import { type DocumentOptions, type ReadDocuments, readDocuments } from './documents.ts';
-import type { TargetDocument } from './settings.ts';
+import type { TargetDocument } from './documents.ts';
 
 /** A document as the store has it. */
 export interface StoredDocument extends TargetDocument {

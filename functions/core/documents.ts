@@ -16,8 +16,25 @@ import type { Finding, Findings } from './findings.ts';
 import type { Target } from './model.ts';
 import type { ScrapeConfig } from './scrape-config.ts';
 import { emptyMapping, readGlobals, readScrapeConfig } from './scrape-config-reading.ts';
-import type { DocumentProblem, TargetDocument } from './settings.ts';
 import type { YamlPlace } from './yaml.ts';
+
+/** One parameter below `<prefix>/targets`. */
+export interface TargetDocument {
+  readonly name: string;
+  readonly value: string;
+  /** When it was last changed, where that is known: of two that contradict each other the newer one is refused. */
+  readonly modifiedAtMs?: number;
+  /** A SecureString comes as cipher text, of which every word would pass for a host. */
+  readonly type?: 'String' | 'StringList' | 'SecureString';
+}
+
+export interface DocumentProblem {
+  readonly document: string;
+  /** Both from 1; absent where the document as a whole is at fault, or is a list of addresses. */
+  readonly line?: number;
+  readonly column?: number;
+  readonly message: string;
+}
 
 /** Something that a document says without effect, or with another effect than in Prometheus. */
 export type DocumentNote = DocumentProblem;

@@ -5,7 +5,7 @@ import type { Reading } from './config-reading.ts';
 import { quote } from './findings.ts';
 import type { DnsSdConfig, RelabelConfig, TargetGroup } from './scrape-config.ts';
 import { isHostAndPort } from './address.ts';
-import { MAX_KEY_LENGTH } from './settings.ts';
+import { MAX_KEY_LENGTH } from './address.ts';
 import type { YamlList, YamlMapping, YamlNode, YamlText } from './yaml.ts';
 
 /** `relabelled`: rules may make an address of what is none, so anything goes, as in Prometheus. */

@@ -161,8 +161,8 @@ function describeFault(code: ErrorCode): string {
 const FAULTS: Partial<Record<ErrorCode, { readonly cause: string; readonly remedy: string }>> = {
   TAB_AS_INDENT: { cause: 'a tab indents this line', remedy: 'indent with spaces' },
   BAD_INDENT: {
-    cause: 'this line is indented neither like the ones beside it nor like a part of the one above',
-    remedy: 'align it with the keys it belongs to',
+    cause: 'this is indented otherwise than what it belongs to, or a [ or { before it is not closed',
+    remedy: 'align it with the keys beside it, or close the bracket',
   },
   BLOCK_AS_IMPLICIT_KEY: {
     cause: 'a second key stands on this line',

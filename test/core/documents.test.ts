@@ -20,7 +20,7 @@ import {
 import { readDocuments } from '../../functions/core/documents.ts';
 import type { ReadDocuments } from '../../functions/core/documents.ts';
 import type { ScrapeConfig } from '../../functions/core/scrape-config.ts';
-import type { TargetDocument } from '../../functions/core/settings.ts';
+import type { TargetDocument } from '../../functions/core/documents.ts';
 
 type Written = readonly [name: string, value: string, modifiedAtMs?: number];
 

@@ -225,7 +225,7 @@ describe('Prometheus files', () => {
   test('what is no configuration', () => {
     for (const [text, message] of [
       ['10.0.0.1:8000 10.0.0.2:8000', /1 cannot find anything to scrape: there are no scrape_configs/],
-      ['a: [', /^1 cannot read the file: this line is indented/],
+      ['a: [', /^1 cannot read the file: this is indented/],
       ['apiVersion: v1\nkind: Pod\n', /1 cannot read the document: it is a Kubernetes object/],
       ['global: {scrape_interval: 1m}', /1 cannot find anything to scrape: there are no scrape_configs/],
       ['receivers: {otlp: }', /1 cannot find anything to scrape: no prometheus receiver/],

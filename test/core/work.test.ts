@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { MAX_BATCH_BYTES } from '../../functions/adapters/queue-sqs.ts';
 import type { Target } from '../../functions/core/model.ts';
 import { DEFAULT_RELABEL_CONFIG } from '../../functions/core/relabel.ts';
-import { MAX_KEY_LENGTH, readAddress } from '../../functions/core/settings.ts';
+import { MAX_KEY_LENGTH, readAddress } from '../../functions/core/address.ts';
 import { createTarget } from '../../functions/core/targets.ts';
 import {
   MAX_DRAINS,

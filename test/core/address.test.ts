@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import {
-  MAX_KEY_LENGTH,
-  MAX_PROBLEMS_PER_DOCUMENT,
-  readAddress,
-  readDocuments,
-} from '../../functions/core/settings.ts';
+import { MAX_KEY_LENGTH, readAddress } from '../../functions/core/address.ts';
+import { readDocuments } from '../../functions/core/documents.ts';
+import { targetsOfJob, withoutTwins } from '../../functions/core/job-targets.ts';
 
 /** `job instance url` of each target; what is wrong, beside it. */
 function read(...documents: readonly (readonly [name: string, value: string])[]) {
-  const { targets, problems } = readDocuments(
+  const { configs, problems } = readDocuments(
     documents.map(([name, value]) => ({ name: `/prefix/targets/${name}`, value })),
   );
+  const { targets } = withoutTwins(configs.map((config) => targetsOfJob(config, config.staticConfigs, [])));
   return {
     targets: targets.map(
       ({ job, instance, scheme, address, path, params }) =>
@@ -44,7 +42,7 @@ describe('an address', () => {
     ['nim:8000/v1/metrics', 'nim:8000 http://nim:8000/v1/metrics'],
     ['nim:8000/v1/metrics/', 'nim:8000 http://nim:8000/v1/metrics/'],
     ['nim:8000/a/../metrics', 'nim:8000 http://nim:8000/metrics'],
-    ['nim:8000/metrics?a=1&b=x%20y&a=2', 'nim:8000 http://nim:8000/metrics a=1 b=x y a=2'],
+    ['nim:8000/metrics?a=1&b=x%20y&a=2', 'nim:8000 http://nim:8000/metrics a=1 a=2 b=x y'],
     ['nim:8000?a=b/c', 'nim:8000 http://nim:8000 a=b/c'],
   ] as const) {
     test(`${text} is a target`, () => {
@@ -122,90 +120,6 @@ describe('an address', () => {
   });
 });
 
-describe('a document', () => {
-  test('separates addresses by blanks, commas and new lines, in any number', () => {
-    for (const text of ['a:1 b:2', 'a:1,b:2', 'a:1\nb:2', ' \n, a:1 ,\r\n\t b:2,, \n']) {
-      assert.deepEqual(read(['nim', text]), {
-        targets: ['nim a:1 http://a:1', 'nim b:2 http://b:2'],
-        problems: [],
-      });
-    }
-  });
-
-  test('may be empty', () => {
-    for (const text of ['', ' ', ',\n,'])
-      assert.deepEqual(read(['nim', text]), { targets: [], problems: [] });
-    assert.deepEqual(readDocuments([]), { targets: [], problems: [] });
-  });
-
-  test('names its job by the last part of its own name', () => {
-    assert.deepEqual(read(['a', 'x:1'], ['deep/er/b', 'x:1']).targets, [
-      'a x:1 http://x:1',
-      'b x:1 http://x:1',
-    ]);
-  });
-
-  test('is read as far as it can be', () => {
-    const { targets, problems } = read(['nim', 'a:1 b:0 c:3'], ['bad', '???'], ['good', 'd:4']);
-    assert.deepEqual(targets, ['nim a:1 http://a:1', 'nim c:3 http://c:3', 'good d:4 http://d:4']);
-    assert.deepEqual(
-      problems.map((problem) => problem.split(': ').slice(0, 2)),
-      [
-        ['nim', 'cannot read the address "b:0"'],
-        ['bad', 'cannot read the address "???"'],
-      ],
-    );
-  });
-
-  test(`has up to ${MAX_PROBLEMS_PER_DOCUMENT} problems named`, () => {
-    const bad = (n: number) => Array.from({ length: n }, (_, i) => `x:${70_000 + i}`).join(' ');
-    assert.equal(read(['nim', bad(MAX_PROBLEMS_PER_DOCUMENT)]).problems.length, MAX_PROBLEMS_PER_DOCUMENT);
-    const { problems } = read(['nim', bad(MAX_PROBLEMS_PER_DOCUMENT + 1)], ['other', bad(1)]);
-    assert.equal(problems.length, MAX_PROBLEMS_PER_DOCUMENT + 1);
-    assert.match(problems.at(-1) ?? '', /^other: /);
-  });
-
-  test('of YAML gives one message and no target, though every word of it passes for a host', () => {
-    for (const text of [
-      'scrape_configs:\n- job_name: nim\n  static_configs:\n  - targets: [10.0.1.17:8000]\n',
-      'job_name: nim\nstatic_configs:\n  - targets:\n      - 10.0.1.17:8000\n',
-      'nim: 8000',
-    ]) {
-      assert.deepEqual(read(['nim', text]), {
-        targets: [],
-        problems: [
-          'nim: cannot read the document: it is YAML, not a list; write addresses, such as 10.0.1.17:8000 10.0.1.18:8000',
-        ],
-      });
-    }
-  });
-
-  test('as a list of YAML or JSON keeps the addresses that it can and names what is none', () => {
-    assert.deepEqual(read(['nim', '- a:1\n- b:2\n']).targets, ['nim a:1 http://a:1', 'nim b:2 http://b:2']);
-    assert.equal(read(['nim', '- a:1\n- b:2\n']).problems.length, 2);
-    assert.deepEqual(read(['nim', '["a:1", "b:2"]']).targets, []);
-    assert.equal(read(['nim', '["a:1", "b:2"]']).problems.length, 2);
-  });
-
-  test('that is a SecureString is cipher text: one message, no target, nothing of it printed', () => {
-    const name = '/prefix/targets/nim';
-    const secure = readDocuments([{ name, value: 'AQICAHplanted', type: 'SecureString' }]);
-    assert.deepEqual(secure, {
-      targets: [],
-      problems: [
-        {
-          document: name,
-          message:
-            'cannot read the document: it is a SecureString; store it as a String, addresses are no secret',
-        },
-      ],
-    });
-    for (const type of ['String', 'StringList'] as const) {
-      assert.equal(readDocuments([{ name, value: 'a:1,b:2', type }]).targets.length, 2);
-    }
-  });
-});
-
 describe('the same target', () => {
   test('twice in a document, or in two documents of one job, is scraped once', () => {
     assert.deepEqual(read(['nim', 'a:1 http://a:1 a:1/']), { targets: ['nim a:1 http://a:1'], problems: [] });
@@ -216,11 +130,10 @@ describe('the same target', () => {
   });
 
   test('in two jobs is two targets', () => {
-    const { targets } = readDocuments([
-      { name: '/p/one', value: 'a:1' },
-      { name: '/p/two', value: 'a:1' },
+    assert.deepEqual(read(['one', 'a:1'], ['two', 'a:1']).targets, [
+      'one a:1 http://a:1',
+      'two a:1 http://a:1',
     ]);
-    assert.equal(new Set(targets.map(({ key }) => key)).size, 2);
   });
 
   test('with another path, scheme or query in the same job would be added up in Dynatrace: refused', () => {
