@@ -138,7 +138,13 @@ describe('commands', { concurrency: 2 }, () => {
     const directory = join(await temporaryDirectory(context), "it's new");
     const file = await fileWith(context, REFERENCE, 'collector.yaml');
     const { code, stdout } = await cli(
-      ...['import', file, '--out', directory, '--prefix', '/team/nim', '--set', 'NIM-endpoint=10.0.1.17'],
+      'import',
+      file,
+      '--out',
+      directory,
+      '--prefix=/team/nim',
+      '--set',
+      'NIM-endpoint=10.0.1.17',
     );
     assert.equal(code, 0);
     assert.deepEqual(await readdir(directory), ['nim-metrics.yaml']);
