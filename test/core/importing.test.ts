@@ -241,7 +241,16 @@ describe('4 KB of a parameter', () => {
       large.documents.map(({ tier }) => tier),
       ['Advanced'],
     );
-    assert.match(lines(large.notes).join(), /2 the job has more than 4096 bytes even with a single target/);
+    assert.match(
+      lines(large.notes).join(),
+      /2 the job does not fit into documents of 4096 bytes: it needs the advanced tier/,
+    );
+    const crowded = imported(withTargets(2_000, rules(3_900)));
+    assert.deepEqual(
+      [crowded.problems, new Set(crowded.documents.map(({ tier }) => tier))],
+      [[], new Set(['Advanced'])],
+    );
+    assert.equal(configsOf(crowded)[0]?.staticConfigs.flatMap(({ targets }) => targets).length, 2_000);
     const tooLarge = imported(withTargets(2, rules(8_100)));
     assert.deepEqual([tooLarge.documents.length, tooLarge.problems.length], [0, 1]);
     assert.match(lines(tooLarge.problems).join(), /^2 cannot store the job: /);
