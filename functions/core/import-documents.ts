@@ -63,7 +63,7 @@ export function documentsOf(
     return [];
   }
   if (largest > MAX_STANDARD_BYTES) {
-    const cause = `the job has more than ${MAX_STANDARD_BYTES} bytes even with a single target`;
+    const cause = `the job does not fit into documents of ${MAX_STANDARD_BYTES} bytes`;
     findings.note(at, `${cause}: it needs the advanced tier of SSM, which is not free`);
   }
   return parts.map((value, index) => ({
@@ -90,25 +90,38 @@ function honoured(mapping: YamlMapping, place: Place): YamlMapping {
   return { ...mapping, entries };
 }
 
-/** Documents that hold the job, about as few as can be: all with the same settings and as many targets. */
+/** Documents that hold the job, about as few as can be, in the standard tier if they fit there. */
 function partsOf(job: Job): readonly string[] {
+  const whole = textOfJob(job);
   const targets = targetsOf(job.config);
+  for (const limit of [MAX_STANDARD_BYTES, MAX_ADVANCED_BYTES]) {
+    const parts = byteLength(whole) <= limit ? [whole] : partsWithin(limit, whole, job, targets);
+    if (parts !== undefined) return parts;
+  }
+  return [whole];
+}
+
+/** All with the same settings and as many targets; undefined where they do not fit, or are too many. */
+function partsWithin(
+  limit: number,
+  whole: string,
+  job: Job,
+  targets: readonly GroupedTarget[],
+): readonly string[] | undefined {
   const partWith = (own: readonly GroupedTarget[], first: boolean): string =>
     textOfJob({ ...job, config: withTargets(job.config, own, first) });
   const least = byteLength(partWith(targets.slice(0, 1), true));
-  const limit = least > MAX_STANDARD_BYTES ? MAX_ADVANCED_BYTES : MAX_STANDARD_BYTES;
-  const whole = textOfJob(job);
-  const size = byteLength(whole);
-  if (least >= limit || size <= limit) return [whole];
-  const atLeast = Math.max(2, Math.ceil((size - least) / (limit - least)));
+  if (least >= limit) return undefined;
+  const atLeast = Math.max(2, Math.ceil((byteLength(whole) - least) / (limit - least)));
   for (let parts = atLeast; parts <= MAX_DOCUMENTS; parts += Math.ceil(parts / 8)) {
-    const length = Math.ceil(targets.length / parts);
+    const length = Math.ceil(targets.length / parts) || 1;
     const written = Array.from({ length: Math.ceil(targets.length / length) }, (_, index) =>
       partWith(targets.slice(index * length, (index + 1) * length), index === 0),
     );
-    if (length === 1 || written.every((text) => byteLength(text) <= limit)) return written;
+    if (written.every((text) => byteLength(text) <= limit)) return written;
+    if (length === 1) return undefined;
   }
-  return [whole];
+  return undefined;
 }
 
 interface GroupedTarget {

@@ -4,6 +4,7 @@ import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { MAX_PRINTED_FINDINGS } from '../../functions/cli/import.ts';
 import { readDocuments } from '../../functions/core/documents.ts';
 import { FLATTENED, REFERENCE, TWO_RECEIVERS } from '../core/written-collectors.ts';
 import { cli, temporaryDirectory } from './harness.ts';
@@ -138,7 +139,13 @@ describe('commands', { concurrency: 2 }, () => {
     const directory = join(await temporaryDirectory(context), "it's new");
     const file = await fileWith(context, REFERENCE, 'collector.yaml');
     const { code, stdout } = await cli(
-      ...['import', file, '--out', directory, '--prefix', '/team/nim', '--set', 'NIM-endpoint=10.0.1.17'],
+      'import',
+      file,
+      '--out',
+      directory,
+      '--prefix=/team/nim',
+      '--set',
+      'NIM-endpoint=10.0.1.17',
     );
     assert.equal(code, 0);
     assert.deepEqual(await readdir(directory), ['nim-metrics.yaml']);
@@ -226,6 +233,14 @@ describe('wrong usage', { concurrency: 2 }, () => {
     const { code, stderr } = await cli('import', file);
     assert.equal(code, 2);
     assert.match(stderr, /it is larger than 1 MiB; import a part of it/);
+  });
+
+  test('of a hundred findings and more the first hundred are named', async (context) => {
+    const jobs = (count: number) => `scrape_configs:\n${'- {}\n'.repeat(count)}`;
+    const told = async (count: number) =>
+      (await cli('import', await fileWith(context, jobs(count)))).stderr.trim().split('\n');
+    assert.equal((await told(MAX_PRINTED_FINDINGS)).at(-1)?.slice(0, 9), 'line 101:');
+    assert.deepEqual((await told(MAX_PRINTED_FINDINGS + 1)).slice(MAX_PRINTED_FINDINGS), ['and 1 more']);
   });
 
   test('--help has every option', async () => {

@@ -181,6 +181,16 @@ test('a bomb of aliases is refused, not written out', () => {
   assert(all.problems.length > 0);
 });
 
+test('8 MiB with aliases written out are read, and not more', () => {
+  const withAliases = (count: number): string =>
+    `rule_files: [&a ${'a'.repeat(8_190)}${', *a'.repeat(count - 1)}]\nscrape_configs: [{job_name: a}]`;
+  assert.deepEqual(imported(withAliases(1_023)).problems, []);
+  assert.match(
+    imported(withAliases(1_024)).problems[0]?.message ?? '',
+    /larger than 8 MiB; use fewer aliases$/,
+  );
+});
+
 /** Trees as documents have them: without places. */
 const trees = fc.letrec<{ node: unknown }>((tie) => ({
   node: fc.oneof(
