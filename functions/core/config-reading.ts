@@ -28,8 +28,6 @@ export interface ReadOptions {
   readonly checkRelabel?: (rule: RelabelConfig) => string | undefined;
   /** How often the schedule fires; a shorter `scrape_interval` is noted. */
   readonly tickMs?: number;
-  /** Reads `- targets: [["10.0.1.17:8000"]]`, one list too deep, as it was meant: for the importer. */
-  readonly flattenTargets?: boolean;
 }
 
 /** PEM, or where it is. */

@@ -37,6 +37,10 @@ export function createSecretStore(prefix: string, open: OpenTexts): SecretStore 
   // The token of Dynatrace is nobody else's.
   const taken: Names = new Map([['dt-api-token', 1]]);
   const byVariable = new Map<string, string>();
+  // A variable for two secrets would store one of them under both names.
+  const variables: Names = new Map(
+    ['DT-API-TOKEN', 'DT-ENDPOINT', ...variablesOf(open)].map((name) => [name, 1]),
+  );
 
   function add(name: string, value: ShellValue, comment: string): string {
     const parameter = `${prefix}/secrets/${uniqueName(name, taken)}`;
@@ -57,7 +61,7 @@ export function createSecretStore(prefix: string, open: OpenTexts): SecretStore 
       byVariable.set(only.name, own);
       return textAt(node.at, own);
     }
-    const name = variableOf(`${job}-${key}`);
+    const name = variableOf(`${job}-${key}`, variables);
     return textAt(
       node.at,
       add(`${job}-${key}`, { kind: 'variable', name }, `set ${name} to the ${key} in line ${line} first`),
@@ -99,12 +103,18 @@ function slugOf(variable: string): string {
   return variable.toLowerCase().replaceAll('_', '-');
 }
 
-function variableOf(name: string): string {
+/** Those that the file refers to, spelt as `uniqueName` has names. */
+function variablesOf(open: OpenTexts): readonly string[] {
+  const parts = [...open.values()].flat().filter((part) => typeof part === 'object');
+  return parts.map(({ name }) => name.replaceAll('_', '-'));
+}
+
+function variableOf(name: string, taken: Names): string {
   const upper = name
     .toUpperCase()
-    .replace(/[^A-Z0-9]+/g, '_')
-    .slice(0, MAX_NAME_LENGTH);
-  return /^[A-Z]/.test(upper) ? upper : `NIM_${upper.replace(/^_/, '')}`;
+    .replace(/[^A-Z0-9]+/g, '-')
+    .replace(/^-/, '');
+  return uniqueName(/^[A-Z]/.test(upper) ? upper : `NIM-${upper}`, taken).replaceAll('-', '_');
 }
 
 /** What one scrape_config is rewritten with. */

@@ -25,8 +25,6 @@ export function readTargetGroup(
 
 function readTargets(list: YamlList, relabelled: boolean, reading: Reading): readonly string[] {
   return list.items.flatMap((item): readonly string[] => {
-    if (item.kind === 'list' && reading.options.flattenTargets === true)
-      return readTargets(item, relabelled, reading);
     const cause =
       item.kind === 'text'
         ? describeBadTarget(readText(item), relabelled)

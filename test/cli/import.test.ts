@@ -190,7 +190,7 @@ describe('commands', { concurrency: 2 }, () => {
       ),
     );
     assert.equal(code, 0);
-    const stored = await runInShell(context, stdout, { NIM_TOUCH_X_TOUCH_Y_TOUCH_Z_N_CREDENTIALS: 'abc' });
+    const stored = await runInShell(context, stdout, { TOUCH_X_TOUCH_Y_TOUCH_Z_N_CREDENTIALS: 'abc' });
     assert.deepEqual(
       stored.map(({ name }) => name),
       [

@@ -129,14 +129,4 @@ describe('what Prometheus has otherwise, or the vectors do not show', () => {
     assert.equal(jobs('- scheme: https\n- job_name: b').problems[0]?.line, 1);
     assert.match(jobs('job_name: ""').problems[0]?.message ?? '', /^cannot use job_name: it is empty/);
   });
-
-  test('the importer may read targets that are one list too deep', () => {
-    const document = {
-      name: '/p/targets/nim',
-      value: 'static_configs:\n- targets:\n  - ["x:8000", "y:8000"]\n',
-    };
-    assert.equal(readDocuments([document]).configs.length, 0);
-    const { configs } = readDocuments([document], { flattenTargets: true });
-    assert.deepEqual(configs[0]?.staticConfigs, [{ targets: ['x:8000', 'y:8000'], labels: {} }]);
-  });
 });

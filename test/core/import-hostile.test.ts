@@ -88,6 +88,27 @@ describe('secrets are never printed', () => {
     });
   }
 
+  test('no two secrets share a parameter or a variable', () => {
+    const jobs = ['a b', 'a-b', 'a.b', 'dt-api', '1'].map(
+      (job) =>
+        `- {job_name: ${job}, http_headers: {token: {secrets: [${SECRET}]}}, static_configs: [{targets: ['${job.replace(' ', '')}:1']}]}\n`,
+    );
+    const prometheus = imported(`scrape_configs:\n${jobs.join('')}`);
+    const collector = imported(
+      `receivers: {prometheus: {config: {scrape_configs: [{job_name: a, basic_auth: {password: ${SECRET}}}, {job_name: b, basic_auth: {password: $A_PASSWORD}}]}}}`,
+    );
+    for (const { problems, stored } of [prometheus, collector]) {
+      assert.deepEqual(problems, []);
+      const values = stored.map(({ value }) => JSON.stringify(value));
+      assert.deepEqual(
+        [new Set(values).size, new Set(stored.map(({ parameter }) => parameter)).size],
+        [stored.length, stored.length],
+      );
+      assert(!stored.some(({ parameter }) => parameter === '/nim-to-dynatrace/secrets/dt-api-token'));
+    }
+    assert.deepEqual([prometheus.stored.length, collector.stored.length], [5, 2]);
+  });
+
   test('of exporters', () => {
     for (const header of [`Api-Token ${SECRET}`, SECRET, `Bearer ${SECRET}`, `\${env:A}${SECRET}`]) {
       const text = REFERENCE.replace('Api-Token ${env:DT_API_TOKEN}', header);
