@@ -69,7 +69,7 @@ nim  10.0.1.18:8000  dropped by rule 1
   rule 1  drop source_labels: [__address__], regex: '.*\\.18:.*'
             dropped
 
-1 targets, 1 dropped, 0 not scraped
+targets: 1, dropped: 1, not scraped: 0
 `,
     );
     assert.match(stderr, /^note: .*prometheus\.yml:1:32: evaluation_interval has no effect: /m);

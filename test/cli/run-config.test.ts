@@ -112,7 +112,7 @@ scrape_configs:
     const { code, stdout, stderr } = await cli('run', '--config', file, '--once', '-o', 'json', '--dry-run');
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(stderr, /nim\.yaml:1:1: .*scrape_interval/);
-    assert.match(stderr, /nim\.yaml: nothing of it is in force\n/);
+    assert.match(stderr, /nim\.yaml: nothing of it is used\n/);
     assert.match(stderr, /^there is nothing to scrape$/m);
   });
 
@@ -182,6 +182,32 @@ describe('edits between ticks', { concurrency: 2 }, () => {
     assert.deepEqual(changes, [`nim ${first}`, both, `nim ${third}`, `vllm ${third}`]);
     assert.equal(stderr.match(/nim\.yaml:3:1: cannot/g)?.length, 1, stderr);
     assert.equal(stderr.match(/nim\.yaml: its last good version stays in force/g)?.length, 1);
+  });
+
+  test('a file that cannot be read: as if SSM did not answer, what was read before stays in force', async (context) => {
+    const directory = await temporaryDirectory(context);
+    const { address } = await startNim(context);
+    await save(join(directory, 'nim.yaml'), yaml(address));
+    const args = ['run', '--config', directory, '--interval', '200ms', '-o', 'json', '--dry-run'];
+    const child = startCli(args);
+    const said = { stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk: Buffer) => (said.stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (said.stderr += chunk.toString()));
+    const ticks = () => said.stdout.match(/"name":"up"/g)?.length ?? 0;
+    await until(() => ticks() > 0, child.ended);
+    await rm(join(directory, 'nim.yaml'));
+    await symlink(join(directory, 'nowhere'), join(directory, 'nim.yaml'));
+    await until(() => said.stderr.includes('cannot read'), child.ended);
+    const before = ticks();
+    await until(() => ticks() >= before + 2, child.ended);
+    await rm(join(directory, 'nim.yaml'));
+    await save(join(directory, 'nim.yaml'), yaml(address));
+    const after = ticks();
+    await until(() => ticks() >= after + 2, child.ended);
+    child.kill('SIGINT');
+    const { code, stderr } = await child.ended;
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr.match(/\(what was read before stays in force\)/g)?.length, 1, stderr);
   });
 
   test('a removed file: what its target owes is still sent, though nobody is scraped', async (context) => {
