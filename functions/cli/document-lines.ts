@@ -13,8 +13,8 @@ export function problemLines({ problems, states }: DocumentsInForce, titleOf: Ti
 
 const FALLBACKS = {
   last_good: 'its last good version stays in force',
-  refused: 'nothing of it is in force',
-  unknown: 'whether an earlier version is good is not known; nothing of it is in force',
+  refused: 'nothing of it is used',
+  unknown: 'its earlier versions are not known, and nothing of it is used',
 } as const;
 
 export function noteLines({ notes }: DocumentsInForce, titleOf: TitleOf): readonly string[] {

@@ -5,7 +5,7 @@ import type { Labels, Target } from '../core/model.ts';
 import { labelsOfTarget } from '../core/page-view.ts';
 import type { RelabelStep } from '../core/relabel.ts';
 import type { ScrapeSettings, TlsConfig } from '../core/scrape-config.ts';
-import { DEFAULT_PATHS, urlOf } from '../core/targets.ts';
+import { DEFAULT_PATHS } from '../core/targets.ts';
 import { changesOf, labelWords, pairsOf, paragraph, ruleText, stepJson } from './rule-text.ts';
 
 /** What is not scraped has no URL; its labels are those of its last step. */
@@ -27,9 +27,10 @@ export function targetJson({ config, discovered, steps, outcome }: ExplainedTarg
   return `${JSON.stringify(line)}\n`;
 }
 
-/** Without a path the first that is tried. */
-function finalUrl(target: Target): string {
-  return urlOf(target, target.path || DEFAULT_PATHS[0]);
+/** As it is asked for; without a path the first that is tried. */
+function finalUrl({ scheme, address, path, params }: Target): string {
+  const query = String(new URLSearchParams(params.map(([name, value]): [string, string] => [name, value])));
+  return `${scheme}://${address}${path || DEFAULT_PATHS[0]}${query === '' ? '' : `?${query}`}`;
 }
 
 export function targetText({ config, discovered, steps, outcome }: ExplainedTarget): string {

@@ -77,5 +77,5 @@ function problemsOfTargets(found: FoundJobs): readonly string[] {
 
 function summaryOf(counts: Readonly<Record<ExplainedTarget['outcome']['code'], number>>): string {
   const { target, dropped, wrong } = counts;
-  return `${target} targets, ${dropped} dropped, ${wrong} not scraped`;
+  return `targets: ${target}, dropped: ${dropped}, not scraped: ${wrong}`;
 }

@@ -113,7 +113,11 @@ function rowLines({ example, count }: Row): readonly string[] {
   const own = new Set(labelWords(page.labels));
   const exported = labelWords(merged).filter((label) => label.startsWith('exported_') && !own.has(label));
   const changes = steps.flatMap((step, i) =>
-    step.after === undefined ? [] : changesOf(step).map((change) => `rule ${i + 1} ${change}`),
+    step.after === undefined
+      ? []
+      : changesOf(step)
+          .filter((change) => !/^. __name__=/.test(change))
+          .map((change) => `rule ${i + 1} ${change}`),
   );
   return [
     `${outcome.code.padEnd(11)} ${String(count).padStart(6)}  ${page.name}${name}${by}`,

@@ -129,10 +129,15 @@ async function tickUntil(
       );
       for (const line of troubles(report)) say(line);
     }
+    if (plan.messages.length === 0 && settings.output === 'table') await print(nothingDue(tickMs));
     demo.afterTick(i);
   }
   if (!balanced) say('the books do not balance: this is a bug; please report it');
   return delivered && balanced && sound ? 0 : 1;
+}
+
+function nothingDue(tickMs: number): string {
+  return `tick ${new Date(tickMs).toISOString()}: no job is due by its scrape_interval\n\n`;
 }
 
 /**

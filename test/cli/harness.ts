@@ -22,6 +22,7 @@ export interface Ended {
 export interface Cli {
   readonly pid: number;
   readonly stdout: Readable;
+  readonly stderr: Readable;
   readonly kill: (signal: NodeJS.Signals) => void;
   readonly ended: Promise<Ended>;
 }
@@ -79,7 +80,7 @@ export function startCli(args: readonly string[], env: Readonly<Record<string, s
       durationMs: performance.now() - startedMs,
     }),
   );
-  return { pid: child.pid ?? 0, stdout, kill: (signal) => void child.kill(signal), ended };
+  return { pid: child.pid ?? 0, stdout, stderr, kill: (signal) => void child.kill(signal), ended };
 }
 
 /** Runs it to its end. */
