@@ -5,6 +5,7 @@ import {
   GetItemCommand,
   ListTablesCommand,
   PutItemCommand,
+  waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb';
 import { startEmbeddedDynamodb } from '../../../functions/cli/world/embedded-dynamodb.ts';
 
@@ -26,6 +27,7 @@ if (TableNames.includes('targets')) {
       KeySchema: [{ AttributeName: 'key', KeyType: 'HASH' }],
     }),
   );
+  await waitUntilTableExists({ client, minDelay: 1, maxWaitTime: 20 }, { TableName: 'targets' });
   const Item = { key: { S: 'a' }, version: { N: '1' } };
   await client.send(new PutItemCommand({ TableName: 'targets', Item }));
   console.log('created');
