@@ -37,10 +37,10 @@ const imports = new Map(sources.map((file) => [file, importsOf(file)]));
 const ROOMS: readonly { readonly room: RegExp; readonly may: readonly RegExp[] }[] = [
   { room: /^functions\/core\/otlp\.ts$/, may: [/^functions\/core\//, /^@opentelemetry\//] },
   {
-    room: /^functions\/core\/relabel\.ts$/,
+    room: /^functions\/core\/relabel\/relabel\.ts$/,
     may: [/^functions\/core\//, /^(re2js|@noble\/hashes\/legacy\.js)$/],
   },
-  { room: /^functions\/core\/yaml\.ts$/, may: [/^functions\/core\//, /^yaml$/] },
+  { room: /^functions\/core\/config\/yaml\.ts$/, may: [/^functions\/core\//, /^yaml$/] },
   { room: /^functions\/core\//, may: [/^functions\/core\//] },
   { room: /^functions\/adapters\//, may: [/^functions\/(core|adapters)\//, /^node:/, /^[@a-z]/] },
   {

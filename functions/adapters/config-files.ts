@@ -4,7 +4,7 @@
  */
 import { opendir, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
-import { MAX_ALL_DOCUMENTS_BYTES, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS } from '../core/config-bounds.ts';
+import { MAX_ALL_DOCUMENTS_BYTES, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS } from '../core/config/config-bounds.ts';
 import { fileFailure, readFileBytes } from './files.ts';
 
 /** Names in a directory, documents or not: one with more was hardly meant. */

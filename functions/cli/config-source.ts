@@ -3,8 +3,8 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { systemClock } from '../adapters/clock.ts';
 import { readConfigFiles } from '../adapters/config-files.ts';
 import { createParameters } from '../adapters/parameters-ssm.ts';
-import type { DocumentState, StoredDocument } from '../core/documents-in-force.ts';
-import { type Histories, type ReadHistory, createHistories } from '../core/histories.ts';
+import type { DocumentState, StoredDocument } from '../core/config/documents-in-force.ts';
+import { type Histories, type ReadHistory, createHistories } from '../core/config/histories.ts';
 
 /** As they stand now. */
 export type SourceDocuments =

@@ -1,6 +1,6 @@
 /** What documents say wrong or without effect, as lines for a person: `file:line:column: message`. */
-import type { DocumentsInForce } from '../core/documents-in-force.ts';
-import type { DocumentProblem } from '../core/documents.ts';
+import type { DocumentsInForce } from '../core/config/documents-in-force.ts';
+import type { DocumentProblem } from '../core/config/documents.ts';
 
 type TitleOf = (document: string) => string;
 

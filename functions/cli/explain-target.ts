@@ -1,9 +1,9 @@
 /** One target, explained: for reading, and as a line of JSON. */
 import { formatDuration } from '../core/duration.ts';
-import type { ExplainedTarget } from '../core/explain-target.ts';
+import type { ExplainedTarget } from '../core/relabel/explain-target.ts';
 import type { Labels, Target } from '../core/model.ts';
 import { labelsOfTarget } from '../core/page-view.ts';
-import type { RelabelStep } from '../core/relabel.ts';
+import type { RelabelStep } from '../core/relabel/relabel.ts';
 import type { ScrapeSettings, TlsConfig } from '../core/scrape-config.ts';
 import { DEFAULT_PATHS } from '../core/targets.ts';
 import { changesOf, labelWords, pairsOf, paragraph, ruleText, stepJson } from './rule-text.ts';

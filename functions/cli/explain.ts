@@ -2,7 +2,7 @@
 import { systemClock } from '../adapters/clock.ts';
 import { createDiscovery } from '../adapters/discovery.ts';
 import { createDnsDiscovery } from '../adapters/dns.ts';
-import { type ExplainedTarget, explainTargets } from '../core/explain-target.ts';
+import { type ExplainedTarget, explainTargets } from '../core/relabel/explain-target.ts';
 import { type FoundJobs, findJobs, targetsOfJobs } from '../core/planning.ts';
 import { planShards } from '../core/work.ts';
 import { createFileSource, createSsmSource } from './config-source.ts';

@@ -2,13 +2,13 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MAX_DOCUMENT_BYTES } from '../core/config-bounds.ts';
-import type { Finding } from '../core/findings.ts';
-import { commandText, scriptOf } from '../core/import-commands.ts';
-import type { StoringCommand } from '../core/import-commands.ts';
-import type { ImportedDocument } from '../core/import-documents.ts';
-import { importConfiguration } from '../core/importing.ts';
-import type { Imported } from '../core/importing.ts';
+import { MAX_DOCUMENT_BYTES } from '../core/config/config-bounds.ts';
+import type { Finding } from '../core/config/findings.ts';
+import { commandText, scriptOf } from '../core/import/commands.ts';
+import type { StoringCommand } from '../core/import/commands.ts';
+import type { ImportedDocument } from '../core/import/documents.ts';
+import { importConfiguration } from '../core/import/importing.ts';
+import type { Imported } from '../core/import/importing.ts';
 import { importHelp, readImportOptions } from './import-options.ts';
 import type { ImportSettings } from './import-options.ts';
 

@@ -1,6 +1,6 @@
 /** What became of a page's series, those that fared alike in one row. */
 import { isSentByDefault } from '../core/dynatrace.ts';
-import { type ExplainedSeries, type SeriesOutcome, sampleRulesOf } from '../core/explain-series.ts';
+import { type ExplainedSeries, type SeriesOutcome, sampleRulesOf } from '../core/relabel/explain-series.ts';
 import type { Target } from '../core/model.ts';
 import { seriesKey } from '../core/series.ts';
 import { changesOf, labelWords, paragraph, ruleText } from './rule-text.ts';

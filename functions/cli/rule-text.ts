@@ -1,6 +1,6 @@
 /** Labels and relabel rules as text, in the words of a Prometheus file. */
 import type { Labels } from '../core/model.ts';
-import { DEFAULT_RELABEL_CONFIG, type RelabelStep } from '../core/relabel.ts';
+import { DEFAULT_RELABEL_CONFIG, type RelabelStep } from '../core/relabel/relabel.ts';
 import type { RelabelConfig } from '../core/scrape-config.ts';
 
 /** Everything of a rule that is not as by default, but its action. */

@@ -3,7 +3,7 @@ import type { Target } from '../core/model.ts';
 import { parseDuration } from '../core/duration.ts';
 import { metricsUrl } from '../core/endpoint.ts';
 import { MAX_SHARD_TARGETS } from '../core/work.ts';
-import { readAddress } from '../core/address.ts';
+import { readAddress } from '../core/config/address.ts';
 import { type CliOption, optionLines, parseOptions, readOutput } from './options.ts';
 
 export const MIN_INTERVAL_MS = 100;

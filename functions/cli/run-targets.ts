@@ -3,7 +3,7 @@ import { systemClock } from '../adapters/clock.ts';
 import { createDiscovery } from '../adapters/discovery.ts';
 import { createDnsDiscovery } from '../adapters/dns.ts';
 import { formatDuration } from '../core/duration.ts';
-import type { StoredDocument } from '../core/documents-in-force.ts';
+import type { StoredDocument } from '../core/config/documents-in-force.ts';
 import type { Target } from '../core/model.ts';
 import { planTargets } from '../core/planning.ts';
 import type { ConfigSource } from './config-source.ts';

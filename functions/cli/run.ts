@@ -9,7 +9,7 @@ import type { Target } from '../core/model.ts';
 import { runShard } from '../core/pipeline.ts';
 import { createMemory } from '../core/points.ts';
 import type { RunReport } from '../core/report.ts';
-import { readAddress } from '../core/address.ts';
+import { readAddress } from '../core/config/address.ts';
 import { type DropReason, assert } from '../core/outcome.ts';
 import { planShards } from '../core/work.ts';
 import { createFileSource } from './config-source.ts';

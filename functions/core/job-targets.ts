@@ -1,8 +1,8 @@
 /** The targets of one job: what its discoveries found, relabelled, each once. */
 import type { TargetGroup, ScrapeConfig } from './scrape-config.ts';
 import type { Labels, Target } from './model.ts';
-import type { RelabelRule } from './relabel.ts';
-import { populateLabels } from './target-labels.ts';
+import type { RelabelRule } from './relabel/relabel.ts';
+import { populateLabels } from './relabel/target-labels.ts';
 import { createTarget } from './targets.ts';
 
 /** A target's key is DynamoDB's partition key, 2,048 bytes at most (DynamoDB quotas); a full shard fits its message. */

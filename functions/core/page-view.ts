@@ -5,8 +5,8 @@
 import type { Metadata, Page } from './exposition.ts';
 import type { Labels, Series, Target } from './model.ts';
 import { assert } from './outcome.ts';
-import { compileRelabel } from './relabel.ts';
-import { type SampleRules, sampleLabels } from './sample-labels.ts';
+import { compileRelabel } from './relabel/relabel.ts';
+import { type SampleRules, sampleLabels } from './relabel/sample-labels.ts';
 import { type SeriesTable, internSeries } from './series.ts';
 
 /** What the settings of one or several targets make of each series. */

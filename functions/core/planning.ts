@@ -1,11 +1,11 @@
 /** Target documents -> all targets of a deployment: the same in the cloud, on a laptop and in the simulation. */
 import type { Discovered, Discovery } from './discovery.ts';
-import { type DocumentOptions, readDocuments } from './documents.ts';
-import { type DocumentsInForce, type StoredDocument, documentsInForce } from './documents-in-force.ts';
-import type { Histories } from './histories.ts';
+import { type DocumentOptions, readDocuments } from './config/documents.ts';
+import { type DocumentsInForce, type StoredDocument, documentsInForce } from './config/documents-in-force.ts';
+import type { Histories } from './config/histories.ts';
 import { type AllTargets, targetsOfJob, withoutTwins } from './job-targets.ts';
 import { assert } from './outcome.ts';
-import { type RelabelRule, checkRelabel, compileRelabel } from './relabel.ts';
+import { type RelabelRule, checkRelabel, compileRelabel } from './relabel/relabel.ts';
 import type { RelabelConfig, ScrapeConfig, TargetGroup } from './scrape-config.ts';
 
 export interface PlanningPorts {

@@ -1,6 +1,6 @@
 /**
  * A `scrape_config` once it is read and checked: what Prometheus' keys say, in milliseconds and bytes, every default
- * filled in. Types only; core/documents makes it, discovery and relabelling turn it into targets.
+ * filled in. Types only; core/config makes it, discovery and relabelling turn it into targets.
  */
 
 /** What to do with the first value of a target, as in the Collector's cumulativetodelta (D6). */

@@ -7,7 +7,7 @@ import type { Owing } from '../adapters/owing-dynamodb.ts';
 import type { Parameters } from '../adapters/parameters-ssm.ts';
 import type { Queue } from '../adapters/queue-sqs.ts';
 import type { SelfMetrics } from '../adapters/self-metrics.ts';
-import type { DocumentsInForce } from '../core/documents-in-force.ts';
+import type { DocumentsInForce } from '../core/config/documents-in-force.ts';
 import type { Clock } from '../core/ports.ts';
 import { type PlanningPorts, planTargets } from '../core/planning.ts';
 import { deduplicationId, planShards, writeMessage } from '../core/work.ts';

@@ -13,7 +13,7 @@ import { createOwing } from '../adapters/owing-dynamodb.ts';
 import { createParameters } from '../adapters/parameters-ssm.ts';
 import { createQueue } from '../adapters/queue-sqs.ts';
 import { createSelfMetrics } from '../adapters/self-metrics.ts';
-import { createHistories } from '../core/histories.ts';
+import { createHistories } from '../core/config/histories.ts';
 import { type DispatchDeps, type ScheduleEvent, dispatch } from './dispatch.ts';
 
 /** Left at the end, so that the last request is aborted and said so, rather than cut off by Lambda. */

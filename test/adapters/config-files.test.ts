@@ -10,7 +10,7 @@ import {
   MAX_ALL_DOCUMENTS_BYTES,
   MAX_DOCUMENT_BYTES,
   MAX_DOCUMENTS,
-} from '../../functions/core/config-bounds.ts';
+} from '../../functions/core/config/config-bounds.ts';
 
 async function directoryOf(context: TestContext, files: Readonly<Record<string, string>>): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'nim-to-dynatrace-'));

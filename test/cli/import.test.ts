@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { MAX_PRINTED_FINDINGS } from '../../functions/cli/import.ts';
-import { readDocuments } from '../../functions/core/documents.ts';
+import { readDocuments } from '../../functions/core/config/documents.ts';
 import { FLATTENED, REFERENCE, TWO_RECEIVERS } from '../core/written-collectors.ts';
 import { cli, temporaryDirectory } from './harness.ts';
 import type { Cleaner } from './harness.ts';

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import { ONCE_DEADLINE_MS } from '../../functions/cli/run.ts';
 import { startReceiver } from '../../functions/cli/world/receiver.ts';
-import { readAddress } from '../../functions/core/address.ts';
+import { readAddress } from '../../functions/core/config/address.ts';
 import { MAX_SHARD_TARGETS } from '../../functions/core/work.ts';
 import { pointsOf, startCli, targetArgs, temporaryDirectory } from './harness.ts';
 import { startPageServer } from './page-server.ts';

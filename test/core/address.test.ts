@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MAX_KEY_LENGTH, readAddress } from '../../functions/core/address.ts';
-import { readDocuments } from '../../functions/core/documents.ts';
+import { MAX_KEY_LENGTH, readAddress } from '../../functions/core/config/address.ts';
+import { readDocuments } from '../../functions/core/config/documents.ts';
 import { targetsOfJob, withoutTwins } from '../../functions/core/job-targets.ts';
 
 /** `job instance url` of each target; what is wrong, beside it. */

@@ -2,18 +2,18 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { PLACES } from '../../functions/core/config-key.ts';
-import type { ConfigKey, KeyTable, Place } from '../../functions/core/config-key.ts';
-import { CONFIG_KEYS } from '../../functions/core/config-keys.ts';
+import { PLACES } from '../../functions/core/config/config-key.ts';
+import type { ConfigKey, KeyTable, Place } from '../../functions/core/config/config-key.ts';
+import { CONFIG_KEYS } from '../../functions/core/config/config-keys.ts';
 import {
   MAX_DNS_NAMES,
   MAX_DOCUMENTS,
   MAX_JOBS,
   MAX_RELABEL_RULES,
   MAX_STATIC_TARGETS,
-} from '../../functions/core/config-bounds.ts';
-import { readDocuments } from '../../functions/core/documents.ts';
-import { formatMaximum } from '../../functions/core/config-reading.ts';
+} from '../../functions/core/config/config-bounds.ts';
+import { readDocuments } from '../../functions/core/config/documents.ts';
+import { formatMaximum } from '../../functions/core/config/config-reading.ts';
 
 // The yaml tags of the structs of Prometheus v0.316.0 and prometheus/common v0.72.1, and all its discoveries.
 const THEIRS = JSON.parse(

@@ -1,16 +1,16 @@
 /** Single values of target documents: sizes, numbers, references, misspellings. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseByteSize } from '../../functions/core/byte-size.ts';
-import { readCount } from '../../functions/core/config-reading.ts';
-import { editDistance, MAX_COMPARED_LENGTH, nearestKey } from '../../functions/core/key-spelling.ts';
+import { parseByteSize } from '../../functions/core/config/byte-size.ts';
+import { readCount } from '../../functions/core/config/config-reading.ts';
+import { editDistance, MAX_COMPARED_LENGTH, nearestKey } from '../../functions/core/config/key-spelling.ts';
 import {
   isSecretReference,
   looksLikeReference,
   MAX_FIELD_LENGTH,
   MAX_PARAMETER_NAME_LENGTH,
   storingSecret,
-} from '../../functions/core/secret-reference.ts';
+} from '../../functions/core/config/secret-reference.ts';
 
 describe('a size', () => {
   // What ParseBase2Bytes of alecthomas/units says of each; run with the version that Prometheus v0.316.0 has.

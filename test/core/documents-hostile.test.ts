@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { MAX_NAMED_FINDINGS } from '../../functions/core/config-bounds.ts';
-import { CONFIG_KEYS } from '../../functions/core/config-keys.ts';
-import { readDocuments } from '../../functions/core/documents.ts';
+import { MAX_NAMED_FINDINGS } from '../../functions/core/config/config-bounds.ts';
+import { CONFIG_KEYS } from '../../functions/core/config/config-keys.ts';
+import { readDocuments } from '../../functions/core/config/documents.ts';
 import { WRITTEN } from './written-documents.ts';
 
 const RUNS = 400;

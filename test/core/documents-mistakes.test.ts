@@ -1,8 +1,8 @@
 /** What people get wrong in a document, and what they are told. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MAX_NAMED_FINDINGS } from '../../functions/core/config-bounds.ts';
-import { readDocuments } from '../../functions/core/documents.ts';
+import { MAX_NAMED_FINDINGS } from '../../functions/core/config/config-bounds.ts';
+import { readDocuments } from '../../functions/core/config/documents.ts';
 
 /** `line:column message` of each problem of one document; such a document is refused whole. */
 function problemsOf(value: string): readonly string[] {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { readDocuments } from '../../functions/core/documents.ts';
+import { readDocuments } from '../../functions/core/config/documents.ts';
 import type { ScrapeConfig } from '../../functions/core/scrape-config.ts';
 import { WRITTEN } from './written-documents.ts';
 

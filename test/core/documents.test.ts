@@ -16,11 +16,11 @@ import {
   MAX_SOURCE_LABELS,
   MAX_STATIC_TARGETS,
   MAX_TEXT_LENGTH,
-} from '../../functions/core/config-bounds.ts';
-import { readDocuments } from '../../functions/core/documents.ts';
-import type { ReadDocuments } from '../../functions/core/documents.ts';
+} from '../../functions/core/config/config-bounds.ts';
+import { readDocuments } from '../../functions/core/config/documents.ts';
+import type { ReadDocuments } from '../../functions/core/config/documents.ts';
 import type { ScrapeConfig } from '../../functions/core/scrape-config.ts';
-import type { TargetDocument } from '../../functions/core/documents.ts';
+import type { TargetDocument } from '../../functions/core/config/documents.ts';
 
 type Written = readonly [name: string, value: string, modifiedAtMs?: number];
 

@@ -1,7 +1,7 @@
 /** A Collector's receivers, processors, exporters and environment, as documents and commands. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { commandText } from '../../functions/core/import-commands.ts';
+import { commandText } from '../../functions/core/import/commands.ts';
 import { collectorWith, configsOf, imported, lines } from './imported.ts';
 import { REFERENCE, TWO_RECEIVERS } from './written-collectors.ts';
 

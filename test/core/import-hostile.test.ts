@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { readDocuments } from '../../functions/core/documents.ts';
-import { scriptOf } from '../../functions/core/import-commands.ts';
-import { importConfiguration } from '../../functions/core/importing.ts';
-import type { Imported } from '../../functions/core/importing.ts';
-import { checkRelabel } from '../../functions/core/relabel.ts';
-import { isNull, readYaml, writeYaml } from '../../functions/core/yaml.ts';
-import type { YamlNode } from '../../functions/core/yaml.ts';
+import { readDocuments } from '../../functions/core/config/documents.ts';
+import { scriptOf } from '../../functions/core/import/commands.ts';
+import { importConfiguration } from '../../functions/core/import/importing.ts';
+import type { Imported } from '../../functions/core/import/importing.ts';
+import { checkRelabel } from '../../functions/core/relabel/relabel.ts';
+import { isNull, readYaml, writeYaml } from '../../functions/core/config/yaml.ts';
+import type { YamlNode } from '../../functions/core/config/yaml.ts';
 import { FLATTENED, REFERENCE, TWO_RECEIVERS } from './written-collectors.ts';
 import { WRITTEN } from './written-documents.ts';
 

@@ -1,10 +1,10 @@
 /** Importing as the tests look at it. */
 import assert from 'node:assert/strict';
-import { readDocuments } from '../../functions/core/documents.ts';
-import type { Finding } from '../../functions/core/findings.ts';
-import { importConfiguration } from '../../functions/core/importing.ts';
-import type { Imported } from '../../functions/core/importing.ts';
-import { checkRelabel } from '../../functions/core/relabel.ts';
+import { readDocuments } from '../../functions/core/config/documents.ts';
+import type { Finding } from '../../functions/core/config/findings.ts';
+import { importConfiguration } from '../../functions/core/import/importing.ts';
+import type { Imported } from '../../functions/core/import/importing.ts';
+import { checkRelabel } from '../../functions/core/relabel/relabel.ts';
 
 export const PREFIX = '/nim-to-dynatrace';
 

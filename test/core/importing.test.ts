@@ -1,12 +1,12 @@
 /** Configurations of others become documents that say the same, and what does not carry over is named by line. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MAX_DOCUMENT_BYTES } from '../../functions/core/config-bounds.ts';
-import { readDocuments } from '../../functions/core/documents.ts';
-import { commandText } from '../../functions/core/import-commands.ts';
-import { MAX_STANDARD_BYTES } from '../../functions/core/import-documents.ts';
-import type { Imported } from '../../functions/core/importing.ts';
-import { checkRelabel } from '../../functions/core/relabel.ts';
+import { MAX_DOCUMENT_BYTES } from '../../functions/core/config/config-bounds.ts';
+import { readDocuments } from '../../functions/core/config/documents.ts';
+import { commandText } from '../../functions/core/import/commands.ts';
+import { MAX_STANDARD_BYTES } from '../../functions/core/import/documents.ts';
+import type { Imported } from '../../functions/core/import/importing.ts';
+import { checkRelabel } from '../../functions/core/relabel/relabel.ts';
 import { PREFIX, configsOf, imported, lines } from './imported.ts';
 import { FLATTENED, REFERENCE, TWO_RECEIVERS, WITH_START_TIME } from './written-collectors.ts';
 import { WRITTEN } from './written-documents.ts';

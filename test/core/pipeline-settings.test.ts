@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { describe, test } from 'node:test';
 import type { Labels, Target } from '../../functions/core/model.ts';
 import { MAX_VIEWED_SERIES, MAX_VIEWS, type PageViews, trimViews } from '../../functions/core/page-view.ts';
-import { DEFAULT_RELABEL_CONFIG } from '../../functions/core/relabel.ts';
+import { DEFAULT_RELABEL_CONFIG } from '../../functions/core/relabel/relabel.ts';
 import type { RelabelConfig } from '../../functions/core/scrape-config.ts';
 import { createWorld, deltasOf, gaugesOf, target } from '../fakes/ports.ts';
 import { T0_MS } from '../fakes/virtual-time.ts';

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatDuration, parseDuration } from '../../functions/core/duration.ts';
-import { labelsOf } from '../../functions/core/label-builder.ts';
-import { checkRelabel, relabel, relabelSteps } from '../../functions/core/relabel.ts';
+import { labelsOf } from '../../functions/core/relabel/label-builder.ts';
+import { checkRelabel, relabel, relabelSteps } from '../../functions/core/relabel/relabel.ts';
 import {
   checkSampleLimits,
   mergeTargetLabels,
   sampleLabels,
   type LabelLimits,
-} from '../../functions/core/sample-labels.ts';
-import { populateLabels } from '../../functions/core/target-labels.ts';
+} from '../../functions/core/relabel/sample-labels.ts';
+import { populateLabels } from '../../functions/core/relabel/target-labels.ts';
 import { urlOf } from '../../functions/core/targets.ts';
 import { configOf, readVectors, rulesOf, type VectorRule } from './relabel-vectors.ts';
 

@@ -1,7 +1,11 @@
 /** Cases that a real Prometheus decided: rules as its YAML has them. */
 import { readFileSync } from 'node:fs';
 import type { RelabelConfig } from '../../functions/core/scrape-config.ts';
-import { compileRelabel, DEFAULT_RELABEL_CONFIG, type RelabelRule } from '../../functions/core/relabel.ts';
+import {
+  compileRelabel,
+  DEFAULT_RELABEL_CONFIG,
+  type RelabelRule,
+} from '../../functions/core/relabel/relabel.ts';
 
 export interface VectorRule {
   readonly action?: RelabelConfig['action'];

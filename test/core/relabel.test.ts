@@ -8,7 +8,7 @@ import {
   labelsOf,
   setLabel,
   wasSet,
-} from '../../functions/core/label-builder.ts';
+} from '../../functions/core/relabel/label-builder.ts';
 import {
   checkRelabel,
   compileRelabel,
@@ -23,8 +23,8 @@ import {
   MAX_VALUE_LENGTH,
   relabel,
   relabelSteps,
-} from '../../functions/core/relabel.ts';
-import { regexSize } from '../../functions/core/regex-size.ts';
+} from '../../functions/core/relabel/relabel.ts';
+import { regexSize } from '../../functions/core/relabel/regex-size.ts';
 import { configOf, rulesOf, type VectorRule } from './relabel-vectors.ts';
 
 const check = (rule: VectorRule): string | undefined => checkRelabel(configOf(rule));

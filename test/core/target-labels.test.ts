@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MAX_DURATION_MS, formatDuration, parseDuration } from '../../functions/core/duration.ts';
-import { checkSampleLimits, sampleLabels } from '../../functions/core/sample-labels.ts';
-import { populateLabels, type JobConfig } from '../../functions/core/target-labels.ts';
+import { checkSampleLimits, sampleLabels } from '../../functions/core/relabel/sample-labels.ts';
+import { populateLabels, type JobConfig } from '../../functions/core/relabel/target-labels.ts';
 import fc from 'fast-check';
 import { rulesOf, type VectorRule } from './relabel-vectors.ts';
 

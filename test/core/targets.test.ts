@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { readAddress } from '../../functions/core/address.ts';
+import { readAddress } from '../../functions/core/config/address.ts';
 import { createTarget, identityOf, resourceOf, shapeOf, urlOf } from '../../functions/core/targets.ts';
 
 function targetOf(text: string, job = 'nim') {

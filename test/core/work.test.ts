@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MAX_BATCH_BYTES } from '../../functions/adapters/queue-sqs.ts';
 import type { Target } from '../../functions/core/model.ts';
-import { DEFAULT_RELABEL_CONFIG } from '../../functions/core/relabel.ts';
-import { MAX_KEY_LENGTH, readAddress } from '../../functions/core/address.ts';
+import { DEFAULT_RELABEL_CONFIG } from '../../functions/core/relabel/relabel.ts';
+import { MAX_KEY_LENGTH, readAddress } from '../../functions/core/config/address.ts';
 import { createTarget } from '../../functions/core/targets.ts';
 import {
   MAX_DRAINS,

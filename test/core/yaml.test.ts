@@ -8,8 +8,8 @@ import {
   MAX_YAML_NODES,
   MAX_YAML_TOKENS,
   readYaml,
-} from '../../functions/core/yaml.ts';
-import type { YamlNode } from '../../functions/core/yaml.ts';
+} from '../../functions/core/config/yaml.ts';
+import type { YamlNode } from '../../functions/core/config/yaml.ts';
 
 /** The tree as JSON; null where nothing is written. */
 function plain(node: YamlNode): unknown {

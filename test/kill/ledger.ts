@@ -16,7 +16,7 @@ import { BASELINE_DICTIONARY } from '../../functions/core/baseline-dictionary.ts
 import { decodeBaseline } from '../../functions/core/baseline-format.ts';
 import { createSeriesTable } from '../../functions/core/series.ts';
 import { type SeriesState, increase, isPending } from '../../functions/core/series-state.ts';
-import { readAddress } from '../../functions/core/address.ts';
+import { readAddress } from '../../functions/core/config/address.ts';
 import type { JsonPoint } from '../cli/harness.ts';
 import { type Totals, totalsOfLines, totalsReceived } from '../cli/scripted-process.ts';
 

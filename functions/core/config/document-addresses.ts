@@ -1,0 +1,77 @@
+/** Lists of addresses: targets, and the scrape_configs that say the same. */
+import { readAddress } from './address.ts';
+import type { Findings } from './findings.ts';
+import type { Target } from '../model.ts';
+import type { ScrapeConfig, TargetGroup } from '../scrape-config.ts';
+
+/** Words of the list; one bad address never stops the others. */
+export function readAddresses(text: string, job: string, { problem }: Findings): readonly Target[] {
+  return text.split(/[\s,]+/).flatMap((word) => {
+    if (word === '') return [];
+    const read = readAddress(word, job);
+    if (typeof read === 'object') return [read];
+    problem(undefined, read);
+    return [];
+  });
+}
+
+/**
+ * Those of `targets` that are not among `known`, by job and instance: that is all that Dynatrace sees of a target (D11).
+ * With another scheme, path or query a second page would be added to the first.
+ */
+export function withoutTwins(
+  targets: readonly Target[],
+  known: ReadonlyMap<string, Target>,
+  { problem }: Findings,
+): ReadonlyMap<string, Target> {
+  const fresh = new Map<string, Target>();
+  for (const target of targets) {
+    const series = JSON.stringify([target.job, target.instance]);
+    const other = known.get(series) ?? fresh.get(series);
+    if (other === undefined) fresh.set(series, target);
+    else if (other.key !== target.key) problem(undefined, describeTwin(target));
+  }
+  return fresh;
+}
+
+/**
+ * `base` with the targets. Scheme, path and query stand as the labels that Prometheus has for them; a query that repeats
+ * a name, which labels cannot, makes a scrape_config of its own.
+ */
+export function configsOfAddresses(targets: readonly Target[], base: ScrapeConfig): readonly ScrapeConfig[] {
+  const byParams = Map.groupBy(targets, ({ params }) => JSON.stringify(isRepeating(params) ? params : []));
+  return [...byParams.values()].map((alike) => {
+    const repeated = alike[0] !== undefined && isRepeating(alike[0].params) ? alike[0].params : [];
+    const values = Map.groupBy(repeated, ([name]) => name);
+    return {
+      ...base,
+      params: Object.fromEntries([...values].map(([name, pairs]) => [name, pairs.map(([, value]) => value)])),
+      staticConfigs: groupsOf(alike),
+    };
+  });
+}
+
+function isRepeating(params: Target['params']): boolean {
+  return new Set(params.map(([name]) => name)).size < params.length;
+}
+
+function groupsOf(targets: readonly Target[]): readonly TargetGroup[] {
+  const byLabels = Map.groupBy(targets, (target) => JSON.stringify(labelsOf(target)));
+  return [...byLabels].map(([labels, group]) => ({
+    targets: group.map(({ address }) => address),
+    labels: Object.fromEntries(JSON.parse(labels) as [string, string][]),
+  }));
+}
+
+function labelsOf({ scheme, path, params }: Target): readonly (readonly [name: string, value: string])[] {
+  return [
+    ...(scheme === 'http' ? [] : [['__scheme__', scheme] as const]),
+    ...(path === '' ? [] : [['__metrics_path__', path] as const]),
+    ...(isRepeating(params) ? [] : params.map(([name, value]) => [`__param_${name}`, value] as const)),
+  ];
+}
+
+function describeTwin({ job, instance }: Target): string {
+  const cause = 'its scheme, path or query differ, and Dynatrace could not tell the two apart';
+  return `cannot scrape ${instance} twice in the job ${job}: ${cause}; give one of them a document of its own`;
+}

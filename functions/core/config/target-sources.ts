@@ -1,0 +1,130 @@
+/** `static_configs`, `dns_sd_configs` and the relabel rules of a scrape_config. */
+import { MAX_DNS_NAME_LENGTH } from './config-bounds.ts';
+import { readKeys, readText } from './config-reading.ts';
+import type { Reading } from './config-reading.ts';
+import { quote } from './findings.ts';
+import type { DnsSdConfig, RelabelConfig, TargetGroup } from '../scrape-config.ts';
+import { isHostAndPort } from './address.ts';
+import { MAX_KEY_LENGTH } from './address.ts';
+import type { YamlList, YamlMapping, YamlNode, YamlText } from './yaml.ts';
+
+/** `relabelled`: rules may make an address of what is none, so anything goes, as in Prometheus. */
+export function readTargetGroup(
+  node: YamlNode,
+  relabelled: boolean,
+  reading: Reading,
+): TargetGroup | undefined {
+  const read = readKeys(node, 'static_configs', reading);
+  if (read === undefined) return undefined;
+  const { targets, labels } = read.values;
+  return {
+    targets: targets === undefined ? [] : readTargets(targets, relabelled, reading),
+    labels: labels === undefined ? {} : readLabels(labels, reading),
+  };
+}
+
+function readTargets(list: YamlList, relabelled: boolean, reading: Reading): readonly string[] {
+  return list.items.flatMap((item): readonly string[] => {
+    const cause =
+      item.kind === 'text'
+        ? describeBadTarget(readText(item), relabelled)
+        : item.kind === 'list'
+          ? 'targets is a list in a list; write targets: ["10.0.1.17:8000"], without a second dash or bracket'
+          : `it is a ${item.kind}, not an address; put an address that ends in a colon in quotes, or write host:port`;
+    if (cause === undefined) return [readText(item as YamlText)];
+    const what =
+      item.kind === 'text' && !item.text.includes('@') ? `the target ${quote(item.text)}` : 'a target';
+    reading.findings.problem(item.at, `cannot use ${what}: ${cause}`);
+    return [];
+  });
+}
+
+function describeBadTarget(text: string, relabelled: boolean): string | undefined {
+  if (text.includes('@')) {
+    return 'it holds a user name or password; write host:port, and basic_auth with a reference to the password';
+  }
+  if (text.length > MAX_KEY_LENGTH) return `it is longer than ${MAX_KEY_LENGTH} characters; write host:port`;
+  if (relabelled) return undefined;
+  const [, scheme, address = text, path] = /^(?:(https?):\/\/)?([^/]*)(\/.*)?$/s.exec(text) ?? [];
+  if (!isHostAndPort(address)) return 'it is no host and port; write host:port, such as 10.0.1.17:8000';
+  if (scheme === undefined && path === undefined) return undefined;
+  const keys = [
+    ...(scheme === undefined ? [] : [`scheme: ${scheme}`]),
+    ...(path === undefined || path === '/' ? [] : ['metrics_path: with its path']),
+  ];
+  const rest = keys.length === 0 ? '' : `, and ${keys.join(' and ')} beside static_configs`;
+  return `it is a URL, not an address; write ${address}${rest}`;
+}
+
+function readLabels(node: YamlMapping, { findings: { problem } }: Reading): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    node.entries.flatMap(({ key, at, value }) => {
+      if (key === '') problem(at, 'cannot use a label: it has no name; write name: value');
+      else if (value.kind === 'text') return [[key, readText(value)]];
+      else
+        problem(value.at, `cannot use a label: its value is a ${value.kind}, not a text; write name: value`);
+      return [];
+    }),
+  );
+}
+
+export function readDnsSdConfig(node: YamlNode, reading: Reading): DnsSdConfig | undefined {
+  const read = readKeys(node, 'dns_sd_configs', reading);
+  if (read === undefined) return undefined;
+  const { names = [], type, port = 0, refresh_interval: refreshIntervalMs } = read.values;
+  const { placeOf } = read;
+  const { problem } = reading.findings;
+  if (names.length === 0) {
+    problem(
+      placeOf('names'),
+      'cannot use dns_sd_configs: there is no name to look up; write names: [nim.example.internal]',
+    );
+  }
+  for (const name of names) {
+    if (name.length <= MAX_DNS_NAME_LENGTH && /^[\w*-]+(?:\.[\w*-]+)*\.?$/.test(name)) continue;
+    const remedy = name.includes(':')
+      ? 'write the port as port:, with type: A'
+      : 'write it as nim.example.internal';
+    const what = name.includes('@') ? 'a name' : `the name ${quote(name)}`;
+    problem(placeOf('names'), `cannot use ${what}: it is no DNS name; ${remedy}`);
+  }
+  if (type !== 'SRV' && port === 0) {
+    const at = placeOf('type');
+    problem(
+      at,
+      `cannot use the type ${type}: its records bring no port; write port: 8000, or whichever the targets have`,
+    );
+  }
+  if (refreshIntervalMs === 0) {
+    problem(
+      placeOf('refresh_interval'),
+      'cannot use refresh_interval: it is 0; write a duration such as 30s',
+    );
+  }
+  return { names, type, port, refreshIntervalMs };
+}
+
+export function readRelabelConfig(node: YamlNode, reading: Reading): RelabelConfig | undefined {
+  const read = readKeys(node, 'relabel_configs', reading);
+  if (read === undefined) return undefined;
+  const { source_labels: sourceLabels = [], separator, regex, modulus, replacement, action } = read.values;
+  const { problem } = reading.findings;
+  if (sourceLabels.includes('')) {
+    problem(
+      read.placeOf('source_labels'),
+      'cannot use source_labels: one of them is empty; remove it, or write its name',
+    );
+  }
+  const rule = {
+    action,
+    sourceLabels,
+    separator,
+    regex,
+    modulus,
+    targetLabel: read.values.target_label,
+    replacement,
+  };
+  const cause = reading.options.checkRelabel?.(rule);
+  if (cause !== undefined) problem(node.at, cause);
+  return rule;
+}

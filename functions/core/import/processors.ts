@@ -1,0 +1,161 @@
+/** What a Collector's processors mean for the jobs whose metrics go through them. */
+import { parseDuration } from '../duration.ts';
+import type { Findings } from '../config/findings.ts';
+import { nameOfComponent } from './collector.ts';
+import type { Component } from './collector.ts';
+import { describeOpen, outsideOf } from './environment.ts';
+import type { OpenTexts } from './environment.ts';
+import { readFilter } from './filter.ts';
+import { childOf, entriesOf, itemsOf, textOf } from '../config/yaml-tree.ts';
+import type { YamlMapping, YamlNode, YamlPlace, YamlText } from '../config/yaml.ts';
+
+/** A label that all series of a job get. */
+export interface StaticLabel {
+  readonly name: string;
+  readonly at: YamlPlace;
+  readonly value: YamlText;
+  /** Whether it wins over a label of the same name. */
+  readonly overrides: boolean;
+}
+
+export interface JobChanges {
+  readonly labels: readonly StaticLabel[];
+  /** For the end of `metric_relabel_configs`. */
+  readonly metricRules: readonly YamlMapping[];
+  readonly initialValue?: YamlText;
+}
+
+interface Context {
+  readonly findings: Findings;
+  readonly open: OpenTexts;
+}
+
+export function changesOf(processors: readonly Component[], context: Context): JobChanges {
+  return processors.map((processor) => changesOfOne(processor, context)).reduce(joined, NONE);
+}
+
+const NONE: JobChanges = { labels: [], metricRules: [] };
+
+function joined(one: JobChanges, other: JobChanges): JobChanges {
+  return {
+    ...one,
+    ...other,
+    labels: [...one.labels, ...other.labels],
+    metricRules: [...one.metricRules, ...other.metricRules],
+  };
+}
+
+function changesOfOne(processor: Component, context: Context): JobChanges {
+  const { at, type, id, node } = processor;
+  const { findings } = context;
+  const name = `processor ${nameOfComponent(id)}`;
+  switch (type) {
+    case 'cumulativetodelta':
+      return readCumulativeToDelta(node, context);
+    case 'metricstarttime':
+      findings.note(at, `${name} is not needed: restarts are known by process_start_time_seconds`);
+      return NONE;
+    case 'batch':
+      findings.note(at, `${name} is not needed: bodies are as large as Dynatrace takes them`);
+      return NONE;
+    case 'memorylimiter':
+      findings.note(at, `${name} is not needed: what a page may take is bounded`);
+      return NONE;
+    case 'filter':
+      return { ...NONE, metricRules: readFilter(processor, context) };
+    case 'attributes':
+    case 'resource':
+      return { ...NONE, labels: readActions(processor, context) };
+    default:
+      findings.problem(
+        at,
+        `cannot carry over ${name}: there is nothing like it here; write what it changes as metric_relabel_configs or labels of the documents`,
+      );
+      return NONE;
+  }
+}
+
+/** The default of the deployment (D9). */
+const MAX_STALENESS_MS = 25 * 3_600_000;
+
+function readCumulativeToDelta(node: YamlNode, { findings, open }: Context): JobChanges {
+  let initialValue: YamlText | undefined;
+  for (const { key, at, value } of entriesOf(node)) {
+    if (key === 'max_staleness') noteMaxStaleness(value, findings);
+    else if (key === 'include' || key === 'exclude' || key === 'metrics') {
+      findings.note(
+        at,
+        `${key} has no effect: metrics that were not converted were refused by Dynatrace, and are sent now; to leave them out, drop them by metric_relabel_configs`,
+      );
+    } else if (key === 'initial_value' && value.kind === 'text') {
+      const outside = outsideOf(value, open);
+      if (outside !== undefined) findings.problem(value.at, describeOpen('initial_value', outside));
+      else if (value.text !== 'auto') initialValue = value;
+    } else findings.note(at, `${nameOfComponent(key)} has no effect: the deltas are made otherwise`);
+  }
+  return initialValue === undefined ? NONE : { ...NONE, initialValue };
+}
+
+function noteMaxStaleness(node: YamlNode, findings: Findings): void {
+  const { at } = node;
+  const staleMs = parseDuration((textOf(node) ?? '').replace(/(?<=\D)0[ms]/g, ''));
+  if (staleMs === MAX_STALENESS_MS) {
+    findings.note(at, 'max_staleness is 25h, which is the default');
+    return;
+  }
+  const value = staleMs === undefined ? 'maxStaleness' : `maxStaleness: ${durationOf(staleMs)}`;
+  findings.note(
+    at,
+    `max_staleness belongs to the deployment, not to a document: give the construct NimToDynatrace in infra/app.ts ${value}; the default is 25h`,
+  );
+}
+
+/** In the words of aws-cdk-lib. */
+function durationOf(durationMs: number): string {
+  const [unit, unitMs] = CDK_UNITS.find(([, ms]) => durationMs % ms === 0) ?? ['millis', 1];
+  return `Duration.${unit}(${durationMs / unitMs})`;
+}
+
+const CDK_UNITS = [
+  ['hours', 3_600_000],
+  ['minutes', 60_000],
+  ['seconds', 1_000],
+] as const;
+
+/** Labels that say which job and target a series is of: the product's own business. */
+const IDENTITY = /^(?:job|instance|service\.name|service\.instance\.id|__.*|)$/;
+
+/** Actions of `attributes` and `resource` processors that are the same as a label of each target. */
+function readActions(processor: Component, { findings, open }: Context): readonly StaticLabel[] {
+  const { node, id, at, type } = processor;
+  const name = `processor ${nameOfComponent(id)}`;
+  const refuse = (place: YamlPlace, what: string, cause: string): readonly StaticLabel[] => {
+    const remedy = 'write it as labels or relabel rules of the documents, if it is needed';
+    findings.problem(place, `cannot carry over ${what} of ${name}: ${cause}; ${remedy}`);
+    return [];
+  };
+  const selected = ['include', 'exclude'].find((key) => childOf(node, key) !== undefined);
+  if (selected !== undefined) return refuse(at, selected, 'a label is for all series of a job');
+  const list = childOf(node, type === 'resource' ? 'attributes' : 'actions');
+  return itemsOf(list).flatMap((action): readonly StaticLabel[] => {
+    const verb = textOf(childOf(action, 'action'));
+    const key = textOf(childOf(action, 'key')) ?? '';
+    const value = childOf(action, 'value');
+    if ((verb !== 'insert' && verb !== 'upsert') || value?.kind !== 'text') {
+      return refuse(action.at, 'an action', 'only insert and upsert of a value are labels');
+    }
+    if (IDENTITY.test(key)) {
+      return refuse(
+        action.at,
+        'an action',
+        'job and instance name the series; they are job_name and the address',
+      );
+    }
+    const outside = outsideOf(value, open);
+    if (outside !== undefined) {
+      findings.problem(value.at, describeOpen('a value', outside));
+      return [];
+    }
+    return [{ name: key, at: action.at, value, overrides: verb === 'upsert' }];
+  });
+}
