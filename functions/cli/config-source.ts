@@ -4,7 +4,7 @@ import { systemClock } from '../adapters/clock.ts';
 import { readConfigFiles } from '../adapters/config-files.ts';
 import { createParameters } from '../adapters/parameters-ssm.ts';
 import type { DocumentState, StoredDocument } from '../core/config/documents-in-force.ts';
-import { type Histories, type ReadHistory, createHistories } from '../core/config/histories.ts';
+import { type Histories, createHistories } from '../core/config/histories.ts';
 
 /** As they stand now. */
 export type SourceDocuments =
@@ -68,9 +68,6 @@ function versioned(
   return { name, value, version, ...(modifiedAtMs === undefined ? {} : { modifiedAtMs }) };
 }
 
-const NO_HISTORY: ReadHistory = () =>
-  Promise.resolve({ code: 'failed', message: 'cannot read earlier versions' });
-
 /** The parameters below `<prefix>/targets`, with the AWS credentials and the region of the environment. */
 export function createSsmSource(prefix: string): ConfigSource {
   const parameters = createParameters({ client: new SSMClient(), prefix, clock: systemClock });
@@ -79,7 +76,7 @@ export function createSsmSource(prefix: string): ConfigSource {
       const read = await parameters.targetDocuments(deadlineMs);
       return read.code === 'failed' ? read : { ...read, problems: [], notes: [] };
     },
-    histories: createHistories(NO_HISTORY),
+    histories: createHistories(parameters.earlierVersions),
     remember: () => undefined,
     titleOf: (name) => name,
   };

@@ -5,6 +5,16 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** Says the lines that were not among those of the call before. */
+export function createNews(say: (line: string) => void): (lines: readonly string[]) => void {
+  let before: ReadonlySet<string> = new Set();
+  return (lines) => {
+    const now = new Set(lines);
+    for (const line of now) if (!before.has(line)) say(line);
+    before = now;
+  };
+}
+
 /** Waits for a slow reader, so that a pipe never fills the memory. One that left is noticed by `withOutput`. */
 export async function print(text: string): Promise<void> {
   if (text === '') return;

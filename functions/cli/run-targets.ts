@@ -8,6 +8,7 @@ import type { Target } from '../core/model.ts';
 import { planTargets } from '../core/planning.ts';
 import type { ConfigSource } from './config-source.ts';
 import { noteLines, problemLines } from './document-lines.ts';
+import { createNews } from './output.ts';
 
 export interface TickTargets {
   readonly targets: readonly Target[];
@@ -75,16 +76,6 @@ export function configTargets(
       intervalMs: nextMs,
       sound: wrong.length === 0 && targets.length > 0,
     };
-  };
-}
-
-/** Says the lines that were not among those of the call before. */
-function createNews(say: (line: string) => void): (lines: readonly string[]) => void {
-  let before: ReadonlySet<string> = new Set();
-  return (lines) => {
-    const now = new Set(lines);
-    for (const line of now) if (!before.has(line)) say(line);
-    before = now;
   };
 }
 

@@ -15,7 +15,7 @@ import { planShards } from '../core/work.ts';
 import { createFileSource } from './config-source.ts';
 import { type Demo, startDemo } from './demo.ts';
 import { type LocalPorts, openLocalPorts } from './local-ports.ts';
-import { print, say, withOutput } from './output.ts';
+import { createNews, print, say, withOutput } from './output.ts';
 import { jsonLines } from './run-json.ts';
 import { type RunSettings, readRunOptions, runHelp } from './run-options.ts';
 import { tableOf } from './run-table.ts';
@@ -91,6 +91,7 @@ async function tickUntil(
   interrupted: AbortSignal,
 ): Promise<number> {
   const memory = createMemory();
+  const sayProblems = createNews(say);
   let last: { readonly tickMs: number; readonly intervalMs: number } | undefined;
   let delivered = true;
   let balanced = true;
@@ -110,7 +111,7 @@ async function tickUntil(
       targets: planned.targets,
       owing: planned.complete ? await local.owing() : [],
     });
-    for (const problem of plan.problems) say(problem);
+    sayProblems(plan.problems);
     last = { tickMs, intervalMs: planned.intervalMs };
     sound = planned.sound && plan.problems.length === 0;
     for (const message of plan.messages) {

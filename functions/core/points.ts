@@ -77,7 +77,7 @@ export function buildPoints(
   const drops = new Map<DropReason, number>();
   const metadata = new Map(page?.cumulative.map((reading) => [reading.series, reading.metadata]));
   const naming = createNaming(target, memory);
-  const own = report.map(({ name }) => internSeries(memory.table, name, []));
+  const own = report.map(({ name }) => internSeries(memory.table, name, target.labels));
   // Two series that Dynatrace would store as one must not both be sent: the first counts, and `up` is ours.
   const taken = new Set(own.map((series) => naming(series)?.identity));
   const name = (series: Series): PointName | DropReason => {

@@ -210,6 +210,23 @@ describe('edits between ticks', { concurrency: 2 }, () => {
     assert.equal(stderr.match(/\(what was read before stays in force\)/g)?.length, 1, stderr);
   });
 
+  test('more targets than one deployment scrapes: said once', async (context) => {
+    const file = join(await temporaryDirectory(context), 'nim');
+    await writeFile(file, Array.from({ length: 151 }, (_, i) => `127.0.0.1:${20_000 + i}`).join(' '));
+    const { code, stderr } = await cli(
+      'run',
+      '--config',
+      file,
+      '--count',
+      '3',
+      '--interval',
+      '100ms',
+      '--dry-run',
+    );
+    assert.equal(code, 1);
+    assert.equal(stderr.match(/^cannot scrape 1 of 151 targets: /gm)?.length, 1);
+  });
+
   test('a removed file: what its target owes is still sent, though nobody is scraped', async (context) => {
     const directory = await temporaryDirectory(context);
     const started = Date.now() / 1000 - 60;

@@ -45,6 +45,21 @@ describe('labels of the target', () => {
     assert.deepEqual(gauges, ['gg{env="prod"} 1 @0', 'gg{env="prod"} 1 @60']);
   });
 
+  test('are on up and scrape_* as well, as in Prometheus', async () => {
+    const { world } = await play([{ labels: LABELS }, 'gg 1\n']);
+    const own = gaugesOf(world.bodies).filter((line) => /^(up|scrape_)/.test(line));
+    assert.deepEqual(
+      own.map((line) => line.split(' ')[0]),
+      [
+        'up{env="prod"}',
+        'scrape_duration_seconds{env="prod"}',
+        'scrape_samples_scraped{env="prod"}',
+        'scrape_samples_post_metric_relabeling{env="prod"}',
+        'scrape_series_added{env="prod"}',
+      ],
+    );
+  });
+
   test("take the place of the page's own, which are renamed exported_", async () => {
     const page = (value: number) => counter(value, '{env="x",job="y",instance="z"}');
     const { told } = await play([{ labels: LABELS }, page(5)], [{ labels: LABELS }, page(6)]);

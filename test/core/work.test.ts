@@ -118,6 +118,20 @@ describe('intervals', () => {
     assert.deepEqual(dueAt(90_000), [false, true, true, false, true, true]);
   });
 
+  test('a first tick: everything is due, at its own interval', () => {
+    const named = targets(2).map((target, i) => ({
+      ...target,
+      intervalMs: [MINUTE_MS, 60 * MINUTE_MS][i] ?? 0,
+    }));
+    const [message] = planShards({
+      tickMs: TICK_MS + 1,
+      tickIntervalMs: 5_000,
+      targets: named,
+      owing: [],
+    }).messages;
+    assert.deepEqual(message?.targets, named);
+  });
+
   test('what is not due is neither scraped nor drained; a shorter interval is the tick', () => {
     const [rare, often] = targets(2);
     assert.ok(rare && often);
