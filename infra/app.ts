@@ -1,10 +1,10 @@
 /**
  * The app of `cdk synth` and `cdk deploy`: one stack with the construct in it. Its context options: `-c
  * vpcId=vpc-0abc -c subnetIds=subnet-0a,subnet-0b -c securityGroupIds=sg-0abc -c
- * parameterPrefix=/nim-to-dynatrace -c secrets=/team/nim-token,arn:aws:secretsmanager:... -c
+ * parameterPrefix=/nim-to-dynatrace -c maxStaleness=25h -c secrets=/team/nim-token,arn:aws:secretsmanager:... -c
  * secretsKey=arn:aws:kms:...`.
  */
-import { Annotations, App, CfnOutput, Stack, Validations } from 'aws-cdk-lib';
+import { Annotations, App, CfnOutput, Duration, Stack, Validations } from 'aws-cdk-lib';
 import type { AppProps } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as kms from 'aws-cdk-lib/aws-kms';
@@ -27,7 +27,8 @@ export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = 
   const stack = new Stack(app, 'NimToDynatrace', {
     description: 'nim-to-dynatrace: NVIDIA NIM metrics in Dynatrace without a Collector',
   });
-  const { vpcId, subnetIds, securityGroupIds, parameterPrefix, secrets, secretsKeys } = contextOptions(app);
+  const { vpcId, subnetIds, securityGroupIds, parameterPrefix, maxStaleness, secrets, secretsKeys } =
+    contextOptions(app);
   for (const id of ['CloudFormation-Validate::E1150', 'CloudFormation-Validate::E1151']) {
     Validations.of(stack).acknowledge({
       id,
@@ -37,6 +38,7 @@ export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = 
   const pipeline = new NimToDynatrace(stack, 'Pipeline', {
     ...props,
     ...(parameterPrefix === undefined ? {} : { parameterPrefix }),
+    ...(maxStaleness === undefined ? {} : { maxStaleness }),
     ...(secrets.length === 0 ? {} : { secrets: importSecrets(stack, secrets) }),
     ...(secretsKeys.length === 0 ? {} : { secretsKey: importKeys(stack, secretsKeys) }),
     ...(vpcId === undefined
@@ -66,6 +68,7 @@ interface ContextOptions {
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
   readonly parameterPrefix?: string;
+  readonly maxStaleness?: Duration;
   readonly secrets: readonly string[];
   readonly secretsKeys: readonly string[];
 }
@@ -83,6 +86,7 @@ function contextOptions(app: App): ContextOptions {
   const subnetIds = idsOf(app, 'subnetIds', /^subnet-[0-9a-z]+$/, 'subnet-0a,subnet-0b');
   const securityGroupIds = idsOf(app, 'securityGroupIds', /^sg-[0-9a-z]+$/, 'sg-0abc');
   const parameterPrefix = contextText(app, 'parameterPrefix');
+  const maxStaleness = durationOf(app, 'maxStaleness');
   const secrets = idsOf(app, 'secrets', SECRET, SECRETS_EXAMPLE, 'hidden');
   const secretsKeys = idsOf(app, 'secretsKey', KEY, KEY_EXAMPLE, 'hidden');
   if (otherVpcIds.length > 0) {
@@ -105,6 +109,7 @@ function contextOptions(app: App): ContextOptions {
     subnetIds,
     securityGroupIds,
     ...(parameterPrefix === undefined ? {} : { parameterPrefix }),
+    ...(maxStaleness === undefined ? {} : { maxStaleness }),
     secrets,
     secretsKeys,
   };
@@ -136,6 +141,18 @@ function contextText(app: App, option: string): string | undefined {
   const value: unknown = app.node.tryGetContext(option);
   if (value === undefined || typeof value === 'string') return value;
   throw new Error(`cannot use -c ${option}: it is no text; write ${option}=<value>`);
+}
+
+/** Such as `25h`, `30m` or `2d`; 0: never. */
+function durationOf(app: App, option: string): Duration | undefined {
+  const text = contextText(app, option);
+  if (text === undefined) return undefined;
+  const [, amount, unit] = /^(\d{1,6})([mhd])$/.exec(text === '0' ? '0m' : text) ?? [];
+  if (unit === undefined) {
+    throw new Error(`cannot use -c ${option}=${text}: it is no duration; write ${option}=25h, 30m or 2d`);
+  }
+  const minutes = Number(amount) * ({ m: 1, h: 60, d: 1_440 }[unit] ?? 1);
+  return Duration.minutes(minutes);
 }
 
 /** By attributes, so that synthesis looks nothing up in AWS. */

@@ -9,6 +9,7 @@ export type LogEvent =
   | 'owing_unread'
   | 'document_invalid'
   | 'targets_unread'
+  | 'staleness_too_short'
   | 'targets_over_limit'
   | 'messages_unsent'
   // scrape

@@ -26,7 +26,6 @@ export const MIN_DEADLINE_MS = 2_000;
 export const ONCE_DEADLINE_MS = 10_000;
 /** Discovery beside a tick: one DNS server that does not answer is asked twice. */
 const PLAN_DEADLINE_MS = 5_000;
-const MAX_EARLY_MS = 20;
 /** As the reference configuration of the Collector has it: 25 h. */
 export const MAX_STALENESS_MS = 25 * 3_600_000;
 
@@ -97,12 +96,10 @@ async function tickUntil(
   let balanced = true;
   let sound = true;
   for (let i = 0; i < settings.count && !interrupted.aborted; i++) {
-    if (last !== undefined) {
-      const waitMs = Math.min(last.tickMs + last.intervalMs - systemClock.wallMs(), last.intervalMs);
-      await pause(waitMs, interrupted);
-      if (interrupted.aborted) break;
-    }
-    const tickMs = nextTick(last, systemClock.wallMs());
+    const nowMs = systemClock.wallMs();
+    const tickMs = nextTick(last, nowMs);
+    await pause(Math.min(tickMs - nowMs, last?.intervalMs ?? 0), interrupted);
+    if (interrupted.aborted) break;
     const planned = await targetsAt(systemClock.monotonicMs() + PLAN_DEADLINE_MS);
     const plan = planShards({
       tickMs,
@@ -143,7 +140,7 @@ function nothingDue(tickMs: number): string {
 
 /**
  * Ticks keep their distance from each other, as those of a schedule do, so that an interval is due when it is over and
- * not a millisecond later; one that was missed is left out.
+ * not a millisecond later. One that was missed is left out: none lies before the end of the run before it.
  */
 export function nextTick(
   last: { readonly tickMs: number; readonly intervalMs: number } | undefined,
@@ -151,9 +148,7 @@ export function nextTick(
 ): number {
   if (last === undefined) return nowMs;
   const { tickMs, intervalMs } = last;
-  // A timer may fire a little early.
-  const earlyMs = Math.min(intervalMs / 2, MAX_EARLY_MS);
-  return tickMs + Math.max(1, Math.floor((nowMs - tickMs + earlyMs) / intervalMs)) * intervalMs;
+  return tickMs + Math.max(1, Math.ceil((nowMs - tickMs) / intervalMs)) * intervalMs;
 }
 
 /** The last body that mattered was accepted, and what became of it is written down. */

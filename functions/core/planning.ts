@@ -1,9 +1,11 @@
 /** Target documents -> all targets of a deployment: the same in the cloud, on a laptop and in the simulation. */
+import { formatDuration } from './duration.ts';
 import type { Discovered, Discovery } from './discovery.ts';
 import { type DocumentOptions, readDocuments } from './config/documents.ts';
 import { type DocumentsInForce, type StoredDocument, documentsInForce } from './config/documents-in-force.ts';
 import type { Histories } from './config/histories.ts';
 import { type AllTargets, targetsOfJob, withoutTwins } from './job-targets.ts';
+import type { Target } from './model.ts';
 import { assert } from './outcome.ts';
 import { type RelabelRule, checkRelabel, compileRelabel } from './relabel/relabel.ts';
 import type { RelabelConfig, ScrapeConfig, TargetGroup } from './scrape-config.ts';
@@ -78,4 +80,30 @@ export function rulesOf(configs: readonly RelabelConfig[]): readonly RelabelRule
   const compiled = compileRelabel(configs);
   assert(compiled.code === 'rules', 'rules are checked when their document is read');
   return compiled.rules;
+}
+
+export interface StalenessProblem {
+  /** `error`: a target may be forgotten between two scrapes, and its counts with it. */
+  readonly level: 'error' | 'warning';
+  readonly message: string;
+}
+
+/** D9: `max_staleness` against the longest interval; at least twice it, and better ten times. 0: never stale. */
+export function checkStaleness(
+  targets: readonly Target[],
+  maxStalenessMs: number,
+): StalenessProblem | undefined {
+  const longest = targets.reduce<Target | undefined>(
+    (most, target) => (most !== undefined && most.intervalMs >= target.intervalMs ? most : target),
+    undefined,
+  );
+  if (longest === undefined || maxStalenessMs === 0 || longest.intervalMs * 10 <= maxStalenessMs)
+    return undefined;
+  const level = longest.intervalMs * 2 > maxStalenessMs ? 'error' : 'warning';
+  const interval = `the job ${longest.job} is scraped every ${formatDuration(longest.intervalMs)}`;
+  const bound = `less than ${level === 'error' ? 'twice' : 'ten times'} that`;
+  return {
+    level,
+    message: `cannot rely on max_staleness of ${formatDuration(maxStalenessMs)}: ${interval}, and it is ${bound}; shorten scrape_interval, or raise maxStaleness of the construct`,
+  };
 }

@@ -9,7 +9,7 @@ import type { Queue } from '../adapters/queue-sqs.ts';
 import type { SelfMetrics } from '../adapters/self-metrics.ts';
 import type { DocumentsInForce } from '../core/config/documents-in-force.ts';
 import type { Clock } from '../core/ports.ts';
-import { type PlanningPorts, planTargets } from '../core/planning.ts';
+import { type PlanningPorts, checkStaleness, planTargets } from '../core/planning.ts';
 import { deduplicationId, planShards, writeMessage } from '../core/work.ts';
 
 export interface DispatchDeps {
@@ -20,6 +20,8 @@ export interface DispatchDeps {
   readonly queue: Queue;
   readonly log: Log;
   readonly metrics: SelfMetrics;
+  /** 0: never stale. */
+  readonly maxStalenessMs: number;
   /** Where remedies put secrets. */
   readonly prefix: string;
   /** What a warm function remembers: when the schedule fired before. */
@@ -54,6 +56,12 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
   const { documents, targets, complete } = planned;
   tell(documents, log);
   for (const problem of planned.problems) log.warn('targets_unread', { tickMs, problem });
+  const stale = checkStaleness(targets, deps.maxStalenessMs);
+  if (stale !== undefined)
+    log[stale.level === 'error' ? 'error' : 'warn']('staleness_too_short', {
+      tickMs,
+      problem: stale.message,
+    });
 
   // Only after a complete read of documents and discoveries may a target count as vanished.
   const owed = complete ? await owing.keys(deadlineMs) : { code: 'read' as const, keys: [] };

@@ -6,7 +6,7 @@ import middy from '@middy/core';
 import { systemClock } from '../adapters/clock.ts';
 import { createDiscovery } from '../adapters/discovery.ts';
 import { createDnsDiscovery } from '../adapters/dns.ts';
-import { required } from '../adapters/env.ts';
+import { required, requiredNumber } from '../adapters/env.ts';
 import { createLog } from '../adapters/log.ts';
 import { logBugs } from '../adapters/log-bugs.ts';
 import { createOwing } from '../adapters/owing-dynamodb.ts';
@@ -32,6 +32,7 @@ const deps: DispatchDeps = {
     discover: createDiscovery({ dns: createDnsDiscovery({ clock: systemClock }) }),
   },
   prefix,
+  maxStalenessMs: requiredNumber('MAX_STALENESS_MS'),
   memory: {},
   owing: createOwing({ client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock: systemClock }),
   queue: createQueue({ client: new SQSClient(), queueUrl: required('QUEUE_URL'), clock: systemClock }),

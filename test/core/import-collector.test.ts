@@ -48,7 +48,7 @@ describe('a Collector with two receivers', () => {
       '24 receiver prometheus/unused is left out: no metrics pipeline has it, so nothing of it is sent',
       '29 processor batch is not needed: bodies are as large as Dynatrace takes them',
       '30 processor memory_limiter is not needed: what a page may take is bounded',
-      '32 max_staleness belongs to the deployment, not to a document: give the construct NimToDynatrace in infra/app.ts maxStaleness: Duration.minutes(10); the default is 25h',
+      '32 max_staleness belongs to the deployment, not to a document: deploy with -c maxStaleness=10m; the default is 25h',
       '42 exporter debug is left out: points go to Dynatrace, and to one environment',
       '44 telemetry has no effect: the functions report themselves to CloudWatch',
     ]);

@@ -48,6 +48,24 @@ describe('cdk.json', () => {
 });
 
 describe('app', () => {
+  test('takes max_staleness in minutes, hours or days, and 0 for never', () => {
+    for (const [text, staleMs] of [
+      ['45m', 2_700_000],
+      ['10h', 36_000_000],
+      ['2d', 172_800_000],
+      ['0', 0],
+    ] as const) {
+      const template = Template.fromStack(stackOf(appWith({ maxStaleness: text })));
+      const functions = Object.values(template.findResources('AWS::Lambda::Function')) as {
+        readonly Properties: {
+          readonly Environment: { readonly Variables: Readonly<Record<string, unknown>> };
+        };
+      }[];
+      const given = functions.map(({ Properties }) => Properties.Environment.Variables['MAX_STALENESS_MS']);
+      assert.deepEqual(given, [String(staleMs), String(staleMs)], text);
+    }
+  });
+
   test('is one stack for any account and region, and passes the AwsSolutions rules', () => {
     const assembly = appWith().synth();
     assert.deepEqual(
@@ -125,6 +143,11 @@ describe('context options', () => {
     ],
     [{ vpcId: 'vpc-0abc', subnetIds: 'subnet-0a,subnet-0a' }, /malformed or doubled/],
     [{ vpcId: 'vpc-0abc', subnetIds: ['subnet-0a'] }, /cannot use -c subnetIds: it is no text/],
+    [
+      { maxStaleness: '25 hours' },
+      /cannot use -c maxStaleness=25 hours: it is no duration; write maxStaleness=25h, 30m or 2d/,
+    ],
+    [{ maxStaleness: '1m' }, /cannot use maxStaleness of 60000 ms: it is below twice the tick/],
     [{ parameterPrefix: 'nim' }, /cannot use parameterPrefix "nim"/],
     [
       { secrets: 'team/nim-token' },

@@ -256,6 +256,7 @@ function createSimulation(plan: Plan, tally: Tally) {
         parameters,
         planning,
         prefix: '/nim-to-dynatrace',
+        maxStalenessMs: MAX_STALENESS_MS,
         memory: dispatchMemory,
         owing: { keys: () => Promise.resolve(owingKeys()) },
         queue: queuePort(queue, () => (how === 'unsent' || how === 'lost' ? how : undefined)),

@@ -103,24 +103,17 @@ function noteMaxStaleness(node: YamlNode, findings: Findings): void {
     findings.note(at, 'max_staleness is 25h, which is the default');
     return;
   }
-  const value = staleMs === undefined ? 'maxStaleness' : `maxStaleness: ${durationOf(staleMs)}`;
+  // The context option takes minutes, hours and days.
+  const value = staleMs === undefined || staleMs % 60_000 !== 0 ? '<duration>' : minutesOrHours(staleMs);
   findings.note(
     at,
-    `max_staleness belongs to the deployment, not to a document: give the construct NimToDynatrace in infra/app.ts ${value}; the default is 25h`,
+    `max_staleness belongs to the deployment, not to a document: deploy with -c maxStaleness=${value}; the default is 25h`,
   );
 }
 
-/** In the words of aws-cdk-lib. */
-function durationOf(durationMs: number): string {
-  const [unit, unitMs] = CDK_UNITS.find(([, ms]) => durationMs % ms === 0) ?? ['millis', 1];
-  return `Duration.${unit}(${durationMs / unitMs})`;
+function minutesOrHours(durationMs: number): string {
+  return durationMs % 3_600_000 === 0 ? `${durationMs / 3_600_000}h` : `${durationMs / 60_000}m`;
 }
-
-const CDK_UNITS = [
-  ['hours', 3_600_000],
-  ['minutes', 60_000],
-  ['seconds', 1_000],
-] as const;
 
 /** Labels that say which job and target a series is of: the product's own business. */
 const IDENTITY = /^(?:job|instance|service\.name|service\.instance\.id|__.*|)$/;
