@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../adapters/clock.ts';
 import type { Target } from '../core/model.ts';
 import { runShard } from '../core/pipeline.ts';
-import { createMemory } from '../core/points.ts';
+import { createMemory } from '../core/point-names.ts';
 import type { RunReport } from '../core/report.ts';
 import { readAddress } from '../core/address.ts';
 import { type DropReason, assert } from '../core/outcome.ts';

@@ -10,7 +10,6 @@ import {
   OWN_DIMENSIONS,
   description,
   dimensionKey,
-  isSentByDefault,
   metricKey,
   pointAttributes,
   unit,
