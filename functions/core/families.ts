@@ -135,7 +135,8 @@ function sortSample(
   timeMs: number | undefined,
 ): void {
   const series = role.name === given.name ? given : renameSeries(table, given, role.name);
-  if (role.family.startsWith('DCGM_') && isBlank(value)) return drop(into, 'blank', role.family);
+  if (role.family.startsWith('DCGM_') && isBlank(value))
+    return drop(into, 'blank', role.part === 'gauge' ? undefined : role.family);
   switch (role.part) {
     case 'gauge':
       if (role.untyped) markUntyped(into.untyped, role.family);

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { PLACES } from '../../functions/core/config-key.ts';
 import type { ConfigKey, KeyTable, Place } from '../../functions/core/config-key.ts';
+import { DYNATRACE_KEYS } from '../../functions/core/config-keys-dynatrace.ts';
 import { CONFIG_KEYS } from '../../functions/core/config-keys.ts';
 import {
   MAX_DNS_NAMES,
@@ -44,7 +45,7 @@ describe('the table of keys', () => {
       'sigv4',
       'azuread',
       'google_iam',
-      'initial_value',
+      ...Object.keys(DYNATRACE_KEYS),
     ]);
   });
 

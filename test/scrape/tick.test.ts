@@ -113,10 +113,10 @@ describe('what the queue can do', () => {
   test('messages that no dispatch wrote are named and done with', async (context) => {
     const { scrape, receiver } = await start(context, { nims: 0 });
     for (const [body, cause] of [
-      ['not JSON', 'its version is not 2'],
-      ['', 'its version is not 2'],
-      ['null', 'its version is not 2'],
-      ['{"version":3}', 'its version is not 2'],
+      ['not JSON', 'its version is not 3'],
+      ['', 'its version is not 3'],
+      ['null', 'its version is not 3'],
+      ['{"version":2}', 'its version is not 3'],
       ['{"version":2,"tickMs":"now","shards":1,"shard":0,"targets":[]}', 'tick or shard is no whole number'],
       [
         '{"version":2,"tickMs":1,"shards":1,"shard":0,"targets":[{}]}',
