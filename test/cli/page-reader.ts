@@ -51,7 +51,12 @@ export function readPage(page: string): Reading {
 /** Two metrics of these pages have NIM's own names, all engines together. */
 function sentKey(name: string, labels: ReadonlyMap<string, string>): string {
   const [, own] = /^vllm_(prompt_tokens_total|num_requests_running)$/.exec(name) ?? [];
-  return own === undefined ? keyOf(name, labels) : keyOf(own, [...labels].filter(([key]) => key !== 'engine'));
+  return own === undefined
+    ? keyOf(name, labels)
+    : keyOf(
+        own,
+        [...labels].filter(([key]) => key !== 'engine'),
+      );
 }
 
 function readSample(line: string): Sample {

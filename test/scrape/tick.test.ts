@@ -117,9 +117,9 @@ describe('what the queue can do', () => {
       ['', 'its version is not 3'],
       ['null', 'its version is not 3'],
       ['{"version":2}', 'its version is not 3'],
-      ['{"version":2,"tickMs":"now","shards":1,"shard":0,"targets":[]}', 'tick or shard is no whole number'],
+      ['{"version":3,"tickMs":"now","shards":1,"shard":0,"targets":[]}', 'tick or shard is no whole number'],
       [
-        '{"version":2,"tickMs":1,"shards":1,"shard":0,"targets":[{}]}',
+        '{"version":3,"tickMs":1,"shards":1,"shard":0,"targets":[{}]}',
         'its targets are not as dispatch writes them',
       ],
     ] as const) {
