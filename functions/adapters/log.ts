@@ -21,6 +21,7 @@ export type LogEvent =
   | 'lines_refused'
   | 'replica_flip'
   | 'series_suspected'
+  | 'points_over_budget'
   | 'pending_given_up'
   | 'export_failed'
   | 'export_partial'

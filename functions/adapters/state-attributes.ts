@@ -68,6 +68,7 @@ const COLUMNS: Columns = {
   },
   lastExportAtMs: isoInstant('lastExportAt'),
   lastOutcome: text('lastOutcome'),
+  output: text('output'),
   pendingSinceMs: isoInstant(PENDING_SINCE),
   // DynamoDB's TTL counts in seconds; rounded up, so that it never clears an item too early.
   expiresAtMs: {

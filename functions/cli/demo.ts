@@ -5,7 +5,7 @@
  */
 import { systemClock } from '../adapters/clock.ts';
 import { START_JITTER_MS } from '../core/delta.ts';
-import { isSentByDefault } from '../core/dynatrace.ts';
+import { isSentByDefault } from '../core/filter.ts';
 import type { RunReport } from '../core/report.ts';
 import { type SeriesState, increase } from '../core/series-state.ts';
 import { type Receiver, startReceiver } from './world/receiver.ts';

@@ -1,5 +1,5 @@
 /** What became of a page's series, those that fared alike in one row. */
-import { isSentByDefault } from '../core/dynatrace.ts';
+import { isSentByDefault } from '../core/filter.ts';
 import { type ExplainedSeries, type SeriesOutcome, sampleRulesOf } from '../core/relabel/explain-series.ts';
 import type { Target } from '../core/model.ts';
 import { seriesKey } from '../core/series.ts';

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../adapters/clock.ts';
 import type { Target } from '../core/model.ts';
 import { runShard } from '../core/pipeline.ts';
-import { createMemory } from '../core/points.ts';
+import { createMemory } from '../core/point-names.ts';
 import type { RunReport } from '../core/report.ts';
 import { readAddress } from '../core/config/address.ts';
 import { type DropReason, assert } from '../core/outcome.ts';
@@ -166,6 +166,7 @@ const NOT_SENT: Readonly<Record<Exclude<DropReason, 'filtered'>, string>> = {
   bucket_mismatch: 'other bounds than before: a new baseline',
   replica_flip: 'another process answered: scrape each replica by its own address',
   nan: 'NaN or infinite',
+  blank: 'DCGM does not know it',
   negative: 'a counter below zero',
   invalid_histogram: 'not whole in itself',
   duplicate: 'twice on the page: the first one counts',
@@ -178,11 +179,22 @@ const NOT_SENT: Readonly<Record<Exclude<DropReason, 'filtered'>, string>> = {
 function* troubles(report: RunReport): Iterable<string> {
   if (report.code !== 'ended')
     yield `run ${report.code}${report.message === undefined ? '' : `: ${report.message}`}`;
-  for (const { instance, error, commitError, refusedLines, refusedExample, suspects } of report.targets) {
+  for (const {
+    instance,
+    error,
+    commitError,
+    refusedLines,
+    refusedExample,
+    suspects,
+    ...rest
+  } of report.targets) {
     if (refusedLines > 0)
       yield `${instance}: cannot read ${refusedLines} lines of the page (${refusedExample}); the others were taken`;
     for (const key of suspects)
       yield `${instance}: Dynatrace refuses ${key} as malformed; it is tried again later`;
+    const { points, overBudget } = rest;
+    if (overBudget !== undefined)
+      yield `${instance}: ${points} points, and points_budget is ${overBudget}; narrow it by preset, include or exclude`;
     if (error !== undefined) yield `${instance}: ${error}`;
     if (commitError !== undefined) yield `${instance}: commit ${commitError}`;
   }

@@ -30,14 +30,6 @@ export function isTimeTaken(timeMs: number, tickMs: number): boolean {
 }
 
 /**
- * Families that are not sent unless asked for: they would cost more than NIM's own. Their state is kept all the same,
- * so that asking for them later makes no jump (D11).
- */
-export function isSentByDefault(name: string): boolean {
-  return !name.startsWith('python_') && !name.startsWith('process_') && !name.endsWith('_created');
-}
-
-/**
  * Letters, digits, `-`, `_` and `.`, beginning with a letter; every other character becomes `_`, as Dynatrace does it.
  * Undefined where nothing valid is left, or the key is too long.
  */

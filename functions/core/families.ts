@@ -135,6 +135,8 @@ function sortSample(
   timeMs: number | undefined,
 ): void {
   const series = role.name === given.name ? given : renameSeries(table, given, role.name);
+  if (role.family.startsWith('DCGM_') && isBlank(value))
+    return drop(into, 'blank', role.part === 'gauge' ? undefined : role.family);
   switch (role.part) {
     case 'gauge':
       if (role.untyped) markUntyped(into.untyped, role.family);
@@ -181,6 +183,15 @@ function sortSample(
       }
       return;
   }
+}
+
+/** DCGM_INT32_BLANK, DCGM_INT64_BLANK and DCGM_FP64_BLANK, and three kinds of each behind it (dcgm_structs.h). */
+function isBlank(value: number): boolean {
+  return isOneOfFour(value, 0x7ffffff0) || isOneOfFour(value, 2 ** 47) || value === 2 ** 63;
+}
+
+function isOneOfFour(value: number, first: number): boolean {
+  return value >= first && value <= first + 3;
 }
 
 /** Should it turn out to be a histogram or summary, its family has the name without the suffix. */

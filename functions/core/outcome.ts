@@ -50,13 +50,15 @@ export type DropReason =
   | 'replica_flip'
   /** NaN or infinite where Dynatrace takes finite numbers only. */
   | 'nan'
+  /** DCGM's own mark for a field that it does not know. */
+  | 'blank'
   /** A counter below zero. */
   | 'negative'
   /** A histogram without count or sum, with falling or fractional buckets, or a bad bound. */
   | 'invalid_histogram'
   /** The same series a second time on one page: the first one counts. */
   | 'duplicate'
-  /** Not sent by choice: `python_*`, `process_*`, `_created`. */
+  /** Not sent by choice: `preset`, `include` and `exclude` of the job. */
   | 'filtered'
   /** More than 50 dimensions, or a name of which nothing valid is left: Dynatrace would refuse it. */
   | 'unsendable'

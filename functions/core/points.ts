@@ -1,59 +1,26 @@
 /**
- * What is due of one target -> data points as Dynatrace takes them. Attributes are built once per series and kept in
- * the run's memory, not once per scrape.
+ * What is due of one target -> data points as Dynatrace takes them. Most series are a point by themselves; engines of a
+ * NIM are summed, and what they owe moves together.
  */
+import { mergeBuckets } from './buckets.ts';
 import * as dynatrace from './dynatrace.ts';
 import type { Metadata } from './exposition.ts';
-import type { Families } from './families.ts';
-import type { Attributes, DataPoint, Labels, Series, Target } from './model.ts';
+import type { Families, GaugeReading } from './families.ts';
+import type { DataPoint, Target } from './model.ts';
+import { type Displaced, displacedBy, foldGauge } from './nim.ts';
 import { type DropReason, assert } from './outcome.ts';
-import { type PageViews, trimViews } from './page-view.ts';
-import { type SeriesTable, createSeriesTable, internSeries, trimSeriesTable } from './series.ts';
+import { type Memory, type Naming, type PointName, createNaming } from './point-names.ts';
+import type { ReportGauge } from './scrape-report.ts';
+import { internSeries } from './series.ts';
 import { type SeriesState, sendableIncrease } from './series-state.ts';
-import { identityOf } from './targets.ts';
 
-/** What one series or gauge says in this run. It travels in one body, and moves by that body's outcome. */
+/** What one series, or several that are summed, say in this run. It travels in one body and moves by its outcome. */
 export interface Sendable {
   /** Of the series, gauges included. */
   readonly key: string;
-  /** The series that owes it; none for gauges. */
-  readonly state?: SeriesState;
+  /** The series that owe it; none for gauges. */
+  readonly states: readonly SeriesState[];
   readonly points: readonly DataPoint[];
-}
-
-/** What is kept between runs for speed alone: it may be thrown away without changing a result. */
-export interface Memory {
-  readonly table: SeriesTable;
-  /** target key -> series -> what its points are called; null: it cannot be sent. */
-  readonly names: Map<string, Map<Series, PointName | null>>;
-  readonly views: PageViews;
-}
-
-/** What Dynatrace calls a series: the same for each of its points. */
-interface PointName {
-  readonly name: string;
-  readonly attributes: Attributes;
-  /** Name and attributes as text: what tells one stored series from another. */
-  readonly identity: string;
-}
-
-/** Names kept, some 100 MB of them. A shard of more series than this only names them anew each run. */
-export const MAX_REMEMBERED_NAMES = 100_000;
-
-export function createMemory(): Memory {
-  return { table: createSeriesTable(), names: new Map(), views: new Map() };
-}
-
-/** Between two runs: keeps the memory within its bounds. */
-export function trimMemory(memory: Memory): void {
-  const before = memory.table.texts.length;
-  trimSeriesTable(memory.table);
-  let names = 0;
-  for (const known of memory.names.values()) names += known.size;
-  const emptied = memory.table.texts.length < before;
-  if (emptied || names > MAX_REMEMBERED_NAMES) memory.names.clear();
-  if (emptied) memory.views.clear();
-  trimViews(memory.views);
 }
 
 export interface Sendables {
@@ -61,6 +28,41 @@ export interface Sendables {
   /** Series of which nothing is sent, by choice or because it cannot be: nothing is owed for them any more. */
   readonly dropped: readonly SeriesState[];
   readonly drops: ReadonlyMap<DropReason, number>;
+}
+
+/** Increases of series with the same kind and bounds, under one or more names. */
+interface Sum {
+  readonly key: string;
+  readonly states: SeriesState[];
+  /** One of each identity. */
+  readonly parts: SumPart[];
+  readonly about: Metadata | undefined;
+  /** The earliest window (D3). */
+  startMs: number;
+}
+
+interface SumPart {
+  readonly name: PointName;
+  values: readonly number[];
+  startMs: number;
+}
+
+interface GaugeSum {
+  readonly key: string;
+  readonly name: PointName;
+  readonly byEngine: Map<string, number>;
+  timeMs: number;
+}
+
+/** One target at a tick, on its way to points. */
+interface Building {
+  readonly target: Target;
+  readonly tickMs: number;
+  readonly sendables: Sendable[];
+  readonly dropped: SeriesState[];
+  readonly drops: Map<DropReason, number>;
+  /** Identity -> the sum that has it; undefined where it is a gauge's. One point per identity and tick. */
+  readonly taken: Map<string, Sum | undefined>;
 }
 
 /** Builds the points of one target at a tick: increases from the state, gauges from the page if there is one. */
@@ -72,161 +74,239 @@ export function buildPoints(
   tickMs: number,
   memory: Memory,
 ): Sendables {
-  const sendables: Sendable[] = [];
-  const dropped: SeriesState[] = [];
   const drops = new Map<DropReason, number>();
+  const building: Building = { target, tickMs, sendables: [], dropped: [], drops, taken: new Map() };
+  const naming = createNaming(target, displacedOn(target, due, page), memory);
+  const reported = nameReport(building, report, naming, memory);
   const metadata = new Map(page?.cumulative.map((reading) => [reading.series, reading.metadata]));
-  const naming = createNaming(target, memory);
-  const own = report.map(({ name }) => internSeries(memory.table, name, target.labels));
-  // Two series that Dynatrace would store as one must not both be sent: the first counts, and `up` is ours.
-  const taken = new Set(own.map((series) => naming(series)?.identity));
-  const name = (series: Series): PointName | DropReason => {
-    if (!dynatrace.isSentByDefault(series.name)) return 'filtered';
-    const named = naming(series);
-    if (named === undefined) return 'unsendable';
-    if (taken.has(named.identity)) return 'duplicate';
-    taken.add(named.identity);
-    return named;
-  };
-  const drop = (reason: DropReason, state?: SeriesState): void => {
-    drops.set(reason, (drops.get(reason) ?? 0) + 1);
-    if (state !== undefined) dropped.push(state);
-  };
+  const alone: Sum[] = [];
+  const bundles = new Map<string, Sum[]>();
+
   for (const state of due) {
-    const named = name(state.series);
+    const names = naming(state.series, state.kind);
     const increase = sendableIncrease(state);
-    if (typeof named === 'string') drop(named, state);
-    else if (!increase.every((value) => Number.isFinite(value))) drop('nan', state);
-    else {
-      const points = increasePoints(state, increase, fields(named, metadata.get(state.series), tickMs));
-      sendables.push({ key: state.series.key, state, points });
+    if (names.code === 'left_out') drop(building, names.reason, [state]);
+    else if (names.code === 'alone' && building.taken.has(names.name.identity))
+      drop(building, 'duplicate', [state]);
+    else if (!increase.every((value) => Number.isFinite(value))) drop(building, 'nan', [state]);
+    else if (names.code === 'alone') {
+      const sum = newSum(state.series.key, metadata.get(state.series));
+      add(sum, state, increase, [names.name]);
+      building.taken.set(names.name.identity, sum);
+      alone.push(sum);
+    } else {
+      const sum = bundleOf(bundles, names.bundle, state);
+      add(sum, state, increase, names.names);
     }
   }
-  for (const { series, value, metadata: about, timeMs = tickMs } of page?.gauges ?? []) {
-    const named = dynatrace.isTimeTaken(timeMs, tickMs) ? name(series) : 'unsendable';
-    if (typeof named === 'string') drop(named);
-    else {
-      const point: DataPoint = { kind: 'gauge', ...fields(named, about, timeMs), value };
-      sendables.push({ key: series.key, points: [point] });
-    }
-  }
-  for (const [i, { unit, help, value }] of report.entries()) {
-    const named = naming(own[i] as Series);
-    assert(named !== undefined, 'the report gauges have good names');
-    const about: Metadata = { type: 'gauge', help, unit };
-    sendables.push({ key: named.name, points: [{ kind: 'gauge', ...fields(named, about, tickMs), value }] });
-  }
+  sendSums(building, alone, [...bundles.values()].flat());
+  addGauges(building, page?.gauges ?? [], naming);
+  building.sendables.push(...reported);
+  const { sendables, dropped } = building;
   return { sendables, dropped, drops };
 }
 
-function fields({ name, attributes }: PointName, about: Metadata | undefined, timeMs: number) {
-  const unit = dynatrace.unit(about?.unit ?? '');
-  const description = dynatrace.description(about?.help ?? '');
-  return { name, unit, description, attributes, timeMs };
-}
-
-/** Names a series once and remembers it; undefined where it cannot be sent. */
-function createNaming(target: Target, memory: Memory): (series: Series) => PointName | undefined {
-  const identity = identityOf(target);
-  const known = memory.names.get(target.key) ?? new Map<Series, PointName | null>();
-  memory.names.set(target.key, known);
-  return (series) => {
-    let named = known.get(series);
-    if (named === undefined) {
-      named = pointName(series, identity);
-      known.set(series, named);
+/** Which of several sources of a metric the page shows; without a page, which of them owe something. */
+function displacedOn(target: Target, due: readonly SeriesState[], page: Families | undefined): Displaced {
+  const names = new Set<string>();
+  if (target.output.metricNames === 'nim') {
+    let last = '';
+    for (const { series } of [...(page?.cumulative ?? due), ...(page?.gauges ?? [])]) {
+      if (series.name !== last) names.add(series.name);
+      last = series.name;
     }
-    return named ?? undefined;
-  };
-}
-
-function pointName(series: Series, identity: Attributes): PointName | null {
-  const name = dynatrace.metricKey(series.name);
-  const attributes = dynatrace.pointAttributes(...identified(series.labels, identity));
-  if (name === undefined || attributes === undefined) return null;
-  const sorted = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
-  return { name, attributes, identity: JSON.stringify([name, sorted]) };
-}
-
-/** A page or a rule may name another job and instance than the target's (`honor_labels`): then they are the identity. */
-function identified(labels: Labels, target: Attributes): [Labels, Attributes] {
-  const rest: string[] = [];
-  let identity = target;
-  for (let i = 0; i < labels.length; i += 2) {
-    const label = labels[i] as string;
-    const value = labels[i + 1] as string;
-    if (label === 'job') identity = { ...identity, 'service.name': value };
-    else if (label === 'instance') identity = { ...identity, 'service.instance.id': value };
-    else rest.push(label, value);
   }
-  return [rest, identity];
+  return displacedBy(names);
+}
+
+/** `up` and its like are ours: a page's own metric of that name is the second. */
+function nameReport(
+  building: Building,
+  report: readonly ReportGauge[],
+  naming: Naming,
+  { table }: Memory,
+): readonly Sendable[] {
+  return report.flatMap(({ name, unit, help, value }) => {
+    const series = internSeries(table, name, building.target.labels);
+    const names = naming(series, 'gauge');
+    if (names.code !== 'alone') {
+      drop(building, 'filtered');
+      return [];
+    }
+    building.taken.set(names.name.identity, undefined);
+    const about: Metadata = { type: 'gauge', help, unit };
+    const point: DataPoint = { kind: 'gauge', ...fields(names.name, about, building.tickMs), value };
+    return [{ key: series.key, states: [], points: [point] }];
+  });
+}
+
+function drop({ drops, dropped }: Building, reason: DropReason, states: readonly SeriesState[] = []): void {
+  drops.set(reason, (drops.get(reason) ?? 0) + Math.max(1, states.length));
+  dropped.push(...states);
+}
+
+function newSum(key: string, about?: Metadata): Sum {
+  return { key, states: [], parts: [], about, startMs: Infinity };
+}
+
+/** Histograms of other bounds are no part of the same sum. */
+function bundleOf(bundles: Map<string, Sum[]>, key: string, state: SeriesState): Sum {
+  const sums = bundles.get(key) ?? [];
+  bundles.set(key, sums);
+  let sum = sums.find(({ states: [first] }) => first !== undefined && haveSameBounds(first, state));
+  if (sum === undefined) {
+    sum = newSum(key);
+    sums.push(sum);
+  }
+  return sum;
+}
+
+function haveSameBounds({ bounds: a }: SeriesState, { bounds: b }: SeriesState): boolean {
+  return a === b || (a.length === b.length && a.every((bound, i) => bound === b[i]));
+}
+
+function add(sum: Sum, state: SeriesState, increase: readonly number[], names: readonly PointName[]): void {
+  sum.states.push(state);
+  sum.startMs = Math.min(sum.startMs, state.windowStartMs);
+  for (const name of names) {
+    const part = sum.parts.find((one) => one.name.identity === name.identity);
+    if (part === undefined) sum.parts.push({ name, values: increase, startMs: state.windowStartMs });
+    else {
+      part.values = part.values.map((value, i) => value + (increase[i] as number));
+      part.startMs = Math.min(part.startMs, state.windowStartMs);
+    }
+  }
+}
+
+/**
+ * A sum that would be one with another of this tick waits for the next, where the older window goes first: a NIM that
+ * was upgraded while its old process still owed something, an engine with other bounds.
+ */
+function sendSums(building: Building, alone: readonly Sum[], bundles: readonly Sum[]): void {
+  const { taken } = building;
+  const waiting = new Set<Sum>();
+  const fit = bundles.filter((sum) => {
+    const isFinite = sum.parts.every(({ values }) => values.every((value) => Number.isFinite(value)));
+    if (!isFinite) drop(building, 'nan', sum.states);
+    return isFinite && !isUnchanged(building, sum);
+  });
+  fit.sort((a, b) => a.startMs - b.startMs);
+  const sent: Sum[] = [];
+  for (const sum of fit) {
+    const rivals = sum.parts.flatMap(({ name }) => taken.get(name.identity) ?? []);
+    const isOldest = rivals.every(
+      (rival) => isUnchanged(building, rival) || (alone.includes(rival) && rival.startMs > sum.startMs),
+    );
+    if (!isOldest) continue;
+    for (const rival of rivals) waiting.add(rival);
+    for (const { name } of sum.parts) taken.set(name.identity, sum);
+    sent.push(sum);
+  }
+  for (const sum of [...alone, ...sent]) {
+    if (!waiting.has(sum) && !isUnchanged(building, sum)) building.sendables.push(sendableOf(building, sum));
+  }
+}
+
+/** Nothing new to say, and the last word is not long ago. Its window goes on, so the next point covers all of it (D3). */
+function isUnchanged({ target, tickMs }: Building, { parts, startMs }: Sum): boolean {
+  const { skipUnchanged, heartbeatMs } = target.output;
+  if (!skipUnchanged || tickMs - startMs >= heartbeatMs) return false;
+  return parts.every(({ values }) => values.every((value) => value === 0));
+}
+
+function sendableOf({ target, tickMs }: Building, { key, states, parts, about }: Sum): Sendable {
+  const [first] = states;
+  assert(first !== undefined, 'a sum is of something');
+  const points = parts.flatMap(({ name, values, startMs }) =>
+    increasePoints(first, values, { ...fields(name, about, tickMs), startMs }, target.output.maxBuckets),
+  );
+  return { key, states, points };
+}
+
+function fields(
+  { name, attributes, unit, description }: PointName,
+  about: Metadata | undefined,
+  timeMs: number,
+) {
+  const told = dynatrace.unit(about?.unit ?? '');
+  return {
+    name,
+    unit: unit.known ?? (told === '' ? unit.guessed : told),
+    description: description ?? dynatrace.description(about?.help ?? ''),
+    attributes,
+    timeMs,
+  };
 }
 
 /** A counter is one point, a histogram is one, a summary is split into its count and its sum. */
 function increasePoints(
-  state: SeriesState,
+  { kind, bounds }: SeriesState,
   increase: readonly number[],
-  common: ReturnType<typeof fields>,
+  base: ReturnType<typeof fields> & { readonly startMs: number },
+  maxBuckets: number,
 ): readonly DataPoint[] {
   const [first = 0, ...rest] = increase;
-  const base = { ...common, startMs: state.windowStartMs };
   const count = rest.reduce((total, bucket) => total + bucket, 0);
-  switch (state.kind) {
+  switch (kind) {
     case 'counter':
       return [{ kind: 'counter', ...base, value: first }];
-    case 'histogram':
-      return [{ kind: 'histogram', ...base, count, sum: first, bounds: state.bounds, buckets: rest }];
+    case 'histogram': {
+      const all = { bounds, buckets: rest };
+      return [
+        {
+          kind: 'histogram',
+          ...base,
+          count,
+          sum: first,
+          ...(maxBuckets === 0 ? all : mergeBuckets(all, maxBuckets)),
+        },
+      ];
+    }
     case 'summary':
       return [
-        { kind: 'counter', ...base, name: `${common.name}_count`, unit: '', value: count },
-        { kind: 'counter', ...base, name: `${common.name}_sum`, value: first },
+        { kind: 'counter', ...base, name: `${base.name}_count`, unit: '', value: count },
+        { kind: 'counter', ...base, name: `${base.name}_sum`, value: first },
       ];
   }
 }
 
-/** One of the gauges that every scrape reports of itself, under Prometheus' names. */
-export interface ReportGauge {
-  readonly name: string;
-  readonly unit: string;
-  readonly help: string;
-  readonly value: number;
-}
-
-export interface ScrapeReport {
-  readonly up: boolean;
-  readonly durationMs: number;
-  readonly samples: number;
-  readonly samplesPostRelabeling: number;
-  readonly seriesAdded: number;
-}
-
-/** `up` and the `scrape_*` gauges; a failed scrape has them too. */
-export function reportGauges(report: ScrapeReport): readonly ReportGauge[] {
-  return [
-    { name: 'up', unit: '', help: 'The scraping was successful', value: report.up ? 1 : 0 },
-    {
-      name: 'scrape_duration_seconds',
-      unit: 'seconds',
-      help: 'Duration of the scrape',
-      value: report.durationMs / 1000,
-    },
-    {
-      name: 'scrape_samples_scraped',
-      unit: '',
-      help: 'The number of samples the target exposed',
-      value: report.samples,
-    },
-    {
-      name: 'scrape_samples_post_metric_relabeling',
-      unit: '',
-      help: 'The number of samples remaining after metric relabeling was applied',
-      value: report.samplesPostRelabeling,
-    },
-    {
-      name: 'scrape_series_added',
-      unit: '',
-      help: 'The approximate number of new series in this scrape',
-      value: report.seriesAdded,
-    },
-  ];
+function addGauges(building: Building, gauges: readonly GaugeReading[], naming: Naming): void {
+  const { tickMs, taken, sendables } = building;
+  const sums = new Map<string, GaugeSum>();
+  for (const { series, value, metadata: about, timeMs = tickMs } of gauges) {
+    const names = naming(series, 'gauge');
+    if (names.code === 'left_out') drop(building, names.reason);
+    else if (!dynatrace.isTimeTaken(timeMs, tickMs)) drop(building, 'unsendable');
+    else if (names.code === 'alone') {
+      const { name } = names;
+      if (taken.has(name.identity)) {
+        drop(building, 'duplicate');
+        continue;
+      }
+      taken.set(name.identity, undefined);
+      const point: DataPoint = { kind: 'gauge', ...fields(name, about, timeMs), value };
+      sendables.push({ key: series.key, states: [], points: [point] });
+    } else {
+      const [name] = names.names;
+      assert(name !== undefined && names.names.length === 1, 'a gauge is a part of one gauge');
+      const sum = sums.get(names.bundle) ?? { key: names.bundle, name, byEngine: new Map(), timeMs };
+      sums.set(names.bundle, sum);
+      sum.byEngine.set(names.engine, Math.max(value, sum.byEngine.get(names.engine) ?? -Infinity));
+      sum.timeMs = Math.max(sum.timeMs, timeMs);
+    }
+  }
+  for (const { key, name, byEngine, timeMs } of sums.values()) {
+    if (taken.has(name.identity)) {
+      drop(building, 'duplicate');
+      continue;
+    }
+    taken.set(name.identity, undefined);
+    const value = foldGauge(name.name, byEngine);
+    if (!Number.isFinite(value)) {
+      drop(building, 'nan');
+      continue;
+    }
+    const point: DataPoint = { kind: 'gauge', ...fields(name, undefined, timeMs), value };
+    sendables.push({ key, states: [], points: [point] });
+  }
 }

@@ -58,6 +58,8 @@ export interface TargetItem {
   readonly pendingSinceMs?: number;
   /** When DynamoDB may clear the item away (TTL); absent: never. */
   readonly expiresAtMs?: number;
+  /** JSON of what the job's `dynatrace:` options say of names; absent: the defaults. */
+  readonly output?: string;
   /** Canonical bytes of core/baseline; absent until the first successful scrape. */
   readonly baseline?: Uint8Array;
 }

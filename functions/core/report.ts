@@ -27,6 +27,9 @@ export interface TargetReport {
   /** Lines of the page that could not be read, and the first of them; the others were taken. */
   readonly refusedLines: number;
   readonly refusedExample?: string;
+  /** Points of this run, whatever became of them; and the job's `points_budget` where they are more than it. */
+  readonly points: number;
+  readonly overBudget?: number;
   /** Series that Dynatrace refuses as malformed, tried again with growing pauses (D12). */
   readonly suspects: readonly string[];
   /** Series with something pending after this run, and the start of the oldest window owed. */
@@ -102,9 +105,12 @@ function reportTarget({
   commitError,
   refused,
   baseline,
+  sendables,
 }: TargetRun): TargetReport {
   const { series, sinceMs } = baseline === undefined ? { series: 0, sinceMs: undefined } : owed(baseline);
   const example = refused?.examples[0];
+  const points = sendables.reduce((sum, sendable) => sum + sendable.points.length, 0);
+  const { pointsBudget } = target.output;
   return {
     key: target.key,
     job: target.job,
@@ -117,6 +123,8 @@ function reportTarget({
     ...(commitError === undefined ? {} : { commitError }),
     refusedLines: refused?.count ?? 0,
     ...(example === undefined ? {} : { refusedExample: `line ${example.line}: ${example.cause}` }),
+    points,
+    ...(pointsBudget > 0 && points > pointsBudget ? { overBudget: pointsBudget } : {}),
     suspects: baseline?.suspects.map(({ key }) => key) ?? [],
     pending: series,
     ...(sinceMs === undefined ? {} : { pendingSinceMs: sinceMs }),

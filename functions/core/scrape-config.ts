@@ -72,6 +72,24 @@ export interface HttpHeader {
   readonly secrets: readonly SecretReference[];
 }
 
+/** What of a job's pages is sent, and how: options under `dynatrace:`. None of them changes what is stored (D11). */
+export interface OutputSettings {
+  /** `nim`: the names of Dynatrace's NIM page, engines summed. `raw`: those of the page. */
+  readonly metricNames: 'nim' | 'raw';
+  /** Absent: `default`, or nothing but what `include` names. */
+  readonly preset?: 'core' | 'default' | 'all';
+  /** Names with `*` at their ends. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** Whether points that say nothing new are left out; each series is sent every `heartbeatMs` all the same. */
+  readonly skipUnchanged: boolean;
+  readonly heartbeatMs: number;
+  /** Of one histogram point, the last one included; 0: as many as there are. */
+  readonly maxBuckets: number;
+  /** Points of one target and tick beyond which it is warned; 0: never. */
+  readonly pointsBudget: number;
+}
+
 /** How the pages of a job are fetched and read: what the worker needs, the same for all of its targets. */
 export interface ScrapeSettings {
   readonly honorLabels: boolean;
@@ -91,6 +109,7 @@ export interface ScrapeSettings {
   readonly tlsConfig?: TlsConfig;
   readonly httpHeaders: readonly HttpHeader[];
   readonly initialValue: InitialValue;
+  readonly output: OutputSettings;
 }
 
 export interface ScrapeConfig {

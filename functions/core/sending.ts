@@ -109,7 +109,7 @@ function* stagesOf(runs: readonly TargetRun[], caution: Caution): Iterable<Stage
       })),
       maxPoints,
     );
-  const isGauge = ({ state }: Sendable): boolean => state === undefined;
+  const isGauge = ({ states }: Sendable): boolean => states.length === 0;
   const mayLeave = (run: TargetRun, sendable: Sendable): boolean =>
     isGauge(sendable) || (!run.held && caution.waitTicks === 0);
   const isSuspect = (run: TargetRun, { key }: Sendable): boolean => run.suspects.has(key);
@@ -127,7 +127,7 @@ function* stagesOf(runs: readonly TargetRun[], caution: Caution): Iterable<Stage
 
 /** Gauges that are answered say nothing of deltas, suspects tried by themselves among them (D2). */
 function hasDeltas({ parts }: Body<TargetRun>): boolean {
-  return parts.some(({ sendables }) => sendables.some(({ state }) => state !== undefined));
+  return parts.some(({ sendables }) => sendables.some(({ states }) => states.length > 0));
 }
 
 function newSearch(searches: Search[]): Search {
@@ -145,10 +145,10 @@ function record(
   const accepted = outcome?.code === 'accepted' || outcome?.code === 'partial';
   for (const { owner, sendables } of parts) {
     owner.lastOutcome = outcome?.code ?? owner.lastOutcome;
-    for (const { key, state } of sendables) {
+    for (const { key, states } of sendables) {
       if (accepted && owner.suspects.has(key)) owner.cleared.add(key);
-      if (state === undefined && !accepted) addDrops(drops, new Map([['gauge_not_delivered', 1]]));
-      if (state !== undefined && accepted) owner.settled.add(state);
+      if (states.length === 0 && !accepted) addDrops(drops, new Map([['gauge_not_delivered', 1]]));
+      if (accepted) for (const state of states) owner.settled.add(state);
     }
   }
 }
@@ -158,7 +158,7 @@ function countPaused(runs: readonly TargetRun[], drops: Map<DropReason, number>)
   for (const { sendables, suspects } of runs) {
     if (suspects.size === 0) continue;
     const paused = sendables.filter(
-      ({ key, state }) => state === undefined && suspects.get(key) === 'paused',
+      ({ key, states }) => states.length === 0 && suspects.get(key) === 'paused',
     );
     addDrops(drops, new Map([['suspect', paused.length]]));
   }

@@ -4,10 +4,12 @@ import { decodeBaseline, encodeBaseline } from './baseline-format.ts';
 import type { Target } from './model.ts';
 import type { Refused } from './exposition.ts';
 import { assert, unreachable } from './outcome.ts';
-import type { Memory, Sendable } from './points.ts';
+import type { Memory } from './point-names.ts';
+import type { Sendable } from './points.ts';
 import type { LoadedItem, TargetItem } from './ports.ts';
 import type { SeriesState } from './series-state.ts';
 import { nextSuspects, suspectsAt } from './suspects.ts';
+import { writeOutput } from './output-text.ts';
 import { DEFAULT_PATHS, targetOfItem, urlOf } from './targets.ts';
 import type { ShardWork } from './work.ts';
 
@@ -150,6 +152,7 @@ export function itemOf(
     lastError: run.vanished ? VANISHED : run.error,
     lastExportAtMs: exported ? nowMs : item?.lastExportAtMs,
     lastOutcome: run.lastOutcome ?? item?.lastOutcome,
+    output: writeOutput(target.output),
     pendingSinceMs: sinceMs,
     expiresAtMs: expiresAt(baseline?.tickMs, sinceMs !== undefined, work),
     baseline: baseline === undefined ? undefined : encodeBaseline(baseline),

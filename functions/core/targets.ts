@@ -2,6 +2,7 @@
 import { hashText } from './hash.ts';
 import type { Attributes, Target, TargetIdentity } from './model.ts';
 import type { TargetItem } from './ports.ts';
+import { DEFAULT_OUTPUT, readOutputText } from './output-text.ts';
 import type { ScrapeSettings } from './scrape-config.ts';
 
 /** Prometheus' defaults: `scrape_interval` 1m, `scrape_timeout` 10s. */
@@ -26,6 +27,7 @@ export const DEFAULT_SCRAPE_SETTINGS: ScrapeSettings = {
   enableCompression: true,
   httpHeaders: [],
   initialValue: 'auto',
+  output: DEFAULT_OUTPUT,
 };
 
 /** Tried in turn where no path is configured: NIM's own, then that of vLLM, SGLang, Triton and everyone else. */
@@ -47,10 +49,11 @@ export function createTarget(identity: TargetIdentity, intervalMs: number = DEFA
 }
 
 /** A target as far as its state item tells it: enough to send what it owes. */
-export function targetOfItem({ key, job, instance, url }: TargetItem): Target {
+export function targetOfItem({ key, job, instance, url, output }: TargetItem): Target {
   const { protocol, host } = URL.canParse(url) ? new URL(url) : { protocol: 'http:', host: instance };
   const scheme = protocol === 'https:' ? 'https' : 'http';
-  return { ...createTarget({ job, instance, scheme, address: host, path: '', params: [] }), key };
+  const target = createTarget({ job, instance, scheme, address: host, path: '', params: [] });
+  return { ...target, key, output: readOutputText(output) };
 }
 
 /** The URL of a target at `path`. */

@@ -25,7 +25,7 @@ export interface ShardMessage {
   readonly drains: readonly string[];
 }
 
-export const MESSAGE_VERSION = 2;
+export const MESSAGE_VERSION = 3;
 /** Targets of one shard: what one run scrapes, sends and commits with time to spare. There is one shard so far. */
 export const MAX_SHARD_TARGETS = 150;
 /** Vanished targets drained at once: beside a full shard, with keys of 2 KB, they fit one queue message. */
@@ -153,7 +153,8 @@ function isTarget(value: unknown): value is Target {
   if (target === undefined) return false;
   const texts = [target.key, target.job, target.instance, target.address, target.path];
   const numbers = [target.intervalMs, target.timeoutMs, target.sampleLimit, target.bodySizeLimitBytes];
-  const lists = [target.params, target.labels, target.metricRelabelConfigs, target.httpHeaders];
+  const { params, labels, metricRelabelConfigs, httpHeaders, output } = target;
+  const lists = [params, labels, metricRelabelConfigs, httpHeaders, output?.include, output?.exclude];
   return (
     texts.every((text) => typeof text === 'string') &&
     numbers.every((number) => typeof number === 'number' && number > 0) &&

@@ -18,7 +18,7 @@ import { readSsmSecret } from '../adapters/secrets-ssm.ts';
 import { createSelfMetrics } from '../adapters/self-metrics.ts';
 import { createState } from '../adapters/state-dynamodb.ts';
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
-import { createMemory } from '../core/points.ts';
+import { createMemory } from '../core/point-names.ts';
 import { type Secrets, tokenNameOf } from '../core/secrets.ts';
 import { type WorkDeps, workOff } from './work-off.ts';
 

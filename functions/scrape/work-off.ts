@@ -2,7 +2,7 @@
 import type { Log } from '../adapters/log.ts';
 import type { SelfMetrics } from '../adapters/self-metrics.ts';
 import { runShard } from '../core/pipeline.ts';
-import type { Memory } from '../core/points.ts';
+import type { Memory } from '../core/point-names.ts';
 import type { Ports } from '../core/ports.ts';
 import type { RunReport } from '../core/report.ts';
 import { MAX_MESSAGE_AGE_MS, readMessage } from '../core/work.ts';
@@ -72,6 +72,7 @@ function tell(report: RunReport, log: Log): void {
   if (report.code === 'failed') return log.error('claim_failed', { tickMs, shard, problem: report.message });
   for (const target of report.targets) {
     const { job, instance, flipped, error, commitError, refusedLines, refusedExample, suspects } = target;
+    const { points, overBudget } = target;
     if (flipped) log.error('replica_flip', { tickMs, job, instance, problem: FLIP });
     if (refusedLines > 0)
       log.warn('lines_refused', { tickMs, job, instance, count: refusedLines, problem: refusedExample });
@@ -79,6 +80,8 @@ function tell(report: RunReport, log: Log): void {
       const series = suspects.slice(0, MAX_NAMED_SUSPECTS);
       log.error('series_suspected', { tickMs, job, instance, count: suspects.length, series });
     }
+    if (overBudget !== undefined)
+      log.warn('points_over_budget', { tickMs, job, instance, points, budget: overBudget });
     if (error !== undefined) log.warn('target_failed', { tickMs, job, instance, problem: error });
     if (commitError !== undefined)
       log.error('commit_failed', { tickMs, job, instance, problem: commitError });

@@ -71,6 +71,7 @@ describe('items', () => {
     lastError: 'cannot scrape: refused; start it',
     lastExportAtMs: TICK_MS + 999,
     lastOutcome: 'accepted',
+    output: '{"metricNames":"raw"}',
     pendingSinceMs: TICK_MS - 60_000,
     expiresAtMs: TICK_MS + 90_000_000,
     baseline: new TextEncoder().encode('request_success_total 7'),

@@ -34,18 +34,29 @@ export function readPage(page: string): Reading {
   for (const { name, labels, value } of samples) {
     if (NOT_SENT.test(name)) continue;
     const [part, family] = partOf(name, types);
-    const key = keyOf(name, labels);
+    const key = sentKey(name, labels);
     if (part === 'gauge') {
-      if (Number.isFinite(value)) gauges[key] = value + 0;
+      if (Number.isFinite(value)) gauges[key] = (gauges[key] ?? 0) + value;
     } else if (OUTLIVING.test(family)) continue;
     else if (part === 'bucket') {
       // Buckets stand on the page in the order of their bounds.
       const series = keyOf(family, new Map([...labels].filter(([label]) => label !== 'le')));
       increases[key] = value - (below.get(series) ?? 0);
       below.set(series, value);
-    } else increases[key] = value;
+    } else increases[key] = (increases[key] ?? 0) + value;
   }
   return { increases: notZero(increases), gauges };
+}
+
+/** Two metrics of these pages have NIM's own names, all engines together. */
+function sentKey(name: string, labels: ReadonlyMap<string, string>): string {
+  const [, own] = /^vllm_(prompt_tokens_total|num_requests_running)$/.exec(name) ?? [];
+  return own === undefined
+    ? keyOf(name, labels)
+    : keyOf(
+        own,
+        [...labels].filter(([key]) => key !== 'engine'),
+      );
 }
 
 function readSample(line: string): Sample {

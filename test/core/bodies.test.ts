@@ -22,7 +22,7 @@ function sendable(name: string, count = 1): Sendable {
   const state = firstState(internSeries(table, name, []), 'summary', [], [1, 1], [0, 0], TICK_MS - 60_000);
   return {
     key: name,
-    state,
+    states: [state],
     points: Array.from({ length: count }, (_, i) => gauge(count === 1 ? name : `${name}_${i}`)),
   };
 }
@@ -37,7 +37,7 @@ function ofTarget(owner: string, given: readonly Sendable[]) {
 
 /** A sendable whose point takes `bytes` or a little less, as labels of some size. */
 function large(name: string, bytes: number): Sendable {
-  return { key: name, points: [gauge(name, { a: 'x'.repeat(bytes - 100) })] };
+  return { key: name, states: [], points: [gauge(name, { a: 'x'.repeat(bytes - 100) })] };
 }
 
 const sizes = (bodies: readonly Body<unknown>[]) => bodies.map(({ points }) => points);

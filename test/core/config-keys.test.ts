@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { PLACES } from '../../functions/core/config/config-key.ts';
 import type { ConfigKey, KeyTable, Place } from '../../functions/core/config/config-key.ts';
 import { CONFIG_KEYS } from '../../functions/core/config/config-keys.ts';
+import { DYNATRACE_KEYS } from '../../functions/core/config/config-keys-dynatrace.ts';
 import {
   MAX_DNS_NAMES,
   MAX_DOCUMENTS,
@@ -44,7 +45,7 @@ describe('the table of keys', () => {
       'sigv4',
       'azuread',
       'google_iam',
-      'initial_value',
+      ...Object.keys(DYNATRACE_KEYS),
     ]);
   });
 

@@ -10,7 +10,6 @@ import {
   OWN_DIMENSIONS,
   description,
   dimensionKey,
-  isSentByDefault,
   metricKey,
   pointAttributes,
   unit,
@@ -169,32 +168,5 @@ describe('units and descriptions', () => {
     assert.equal(description(full), full);
     assert.equal(description(`${full}y`), full);
     assert.equal(description(`${full.slice(1)}${ROCKET}`), full.slice(1));
-  });
-});
-
-describe('what is sent by default', () => {
-  test('families of the models and their machines', () => {
-    for (const name of [
-      'vllm:prompt_tokens_total',
-      'num_requests_running',
-      'sglang:num_running_reqs',
-      'nv_inference_count',
-      'DCGM_FI_DEV_GPU_UTIL',
-      'gpu_power_usage_watts',
-      'http_requests_total',
-      'reprocess_total',
-      'created_total',
-    ])
-      assert(isSentByDefault(name), name);
-  });
-
-  test('not those of the interpreter, and not _created', () => {
-    for (const name of [
-      'python_info',
-      'process_cpu_seconds_total',
-      'process_start_time_seconds',
-      'x_created',
-    ])
-      assert(!isSentByDefault(name), name);
   });
 });

@@ -111,6 +111,7 @@ describe('the story of a run', () => {
         samples: 1,
         flipped: false,
         refusedLines: 0,
+        points: 6,
         suspects: [],
         pending: 0,
       },

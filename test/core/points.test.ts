@@ -8,12 +8,11 @@ import type { DataPoint } from '../../functions/core/model.ts';
 import {
   MAX_REMEMBERED_NAMES,
   type Memory,
-  type Sendables,
-  buildPoints,
   createMemory,
-  reportGauges,
   trimMemory,
-} from '../../functions/core/points.ts';
+} from '../../functions/core/point-names.ts';
+import { type Sendables, buildPoints } from '../../functions/core/points.ts';
+import { reportGauges } from '../../functions/core/scrape-report.ts';
 import {
   type SeriesState,
   firstState,
@@ -88,7 +87,7 @@ a_seconds_total{Engine="0"} 3
 
   test('a gauge is a reading, with no state behind it', () => {
     const { sendables } = build('# TYPE vllm:usage gauge\nvllm:usage 0.25\n');
-    assert.equal(sendables[0]?.state, undefined);
+    assert.deepEqual(sendables[0]?.states, []);
     const [point] = sendables[0]?.points ?? [];
     assert(point?.kind === 'gauge');
     assert.deepEqual([point.name, point.value, point.timeMs], ['vllm_usage', 0.25, TICK_MS]);
@@ -123,7 +122,7 @@ size_sum 40
 size_count 4
 `;
     const built = build(page);
-    const [both, ...more] = built.sendables.filter(({ state }) => state !== undefined);
+    const [both, ...more] = built.sendables.filter(({ states }) => states.length > 0);
     assert(both !== undefined && more.length === 0);
     assert.deepEqual(
       both.points.map((point) => [

@@ -8,7 +8,7 @@ import { type DecodedPoint, decodeMetricsRequest } from '../../functions/cli/wor
 import type { Target } from '../../functions/core/model.ts';
 import type { ExportOutcome, ScrapeFailureCode } from '../../functions/core/outcome.ts';
 import { runShard } from '../../functions/core/pipeline.ts';
-import { createMemory } from '../../functions/core/points.ts';
+import { createMemory } from '../../functions/core/point-names.ts';
 import type { Ports, ScrapeResult, TargetItem } from '../../functions/core/ports.ts';
 import type { RunReport } from '../../functions/core/report.ts';
 import { createTarget } from '../../functions/core/targets.ts';

@@ -113,13 +113,13 @@ describe('what the queue can do', () => {
   test('messages that no dispatch wrote are named and done with', async (context) => {
     const { scrape, receiver } = await start(context, { nims: 0 });
     for (const [body, cause] of [
-      ['not JSON', 'its version is not 2'],
-      ['', 'its version is not 2'],
-      ['null', 'its version is not 2'],
-      ['{"version":3}', 'its version is not 2'],
-      ['{"version":2,"tickMs":"now","shards":1,"shard":0,"targets":[]}', 'tick or shard is no whole number'],
+      ['not JSON', 'its version is not 3'],
+      ['', 'its version is not 3'],
+      ['null', 'its version is not 3'],
+      ['{"version":2}', 'its version is not 3'],
+      ['{"version":3,"tickMs":"now","shards":1,"shard":0,"targets":[]}', 'tick or shard is no whole number'],
       [
-        '{"version":2,"tickMs":1,"shards":1,"shard":0,"targets":[{}]}',
+        '{"version":3,"tickMs":1,"shards":1,"shard":0,"targets":[{}]}',
         'its targets are not as dispatch writes them',
       ],
     ] as const) {
@@ -206,6 +206,33 @@ describe('targets', () => {
     assert.equal(count, 2);
     assert.match(String(problem), /^line 2: /);
     assert.equal(lineOf(worked[0], 'run_finished')['up'], 1);
+  });
+
+  test('one with more points than its budget is named, and all of them are sent', async (context) => {
+    const page = await startLoopback((_, response) => {
+      respond(response, { status: 200, body: 'good 1\nbetter 2\n' });
+      return Promise.resolve();
+    }, 0);
+    context.after(page.close);
+    const deployment = await start(context, { nims: 0 });
+    const address = `127.0.0.1:${page.port}`;
+    for (const [budget, isOver] of [
+      [6, true],
+      [7, false],
+    ] as const) {
+      deployment.ssm.put(
+        '/nim-to-dynatrace/targets/nim',
+        `dynatrace: {points_budget: ${budget}}\nstatic_configs: [{targets: ["${address}"]}]`,
+      );
+      advance(deployment);
+      const { worked } = await deployment.tick();
+      assert.equal(eventsOf(worked[0]).includes('points_over_budget'), isOver);
+      if (isOver) {
+        const { instance, points } = lineOf(worked[0], 'points_over_budget');
+        assert.deepEqual([instance, points], [address, 7]);
+      }
+      assert.equal(lineOf(worked[0], 'run_finished')['pointsSent'], 7);
+    }
   });
 
   test('one that is down is named; the one beside it is not held up', async (context) => {

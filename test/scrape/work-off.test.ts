@@ -6,7 +6,7 @@ import { systemClock } from '../../functions/adapters/clock.ts';
 import type { Log } from '../../functions/adapters/log.ts';
 import { createTableIfAbsent, createState } from '../../functions/adapters/state-dynamodb.ts';
 import { type EmbeddedDynamodb, startEmbeddedDynamodb } from '../../functions/cli/world/embedded-dynamodb.ts';
-import { createMemory } from '../../functions/core/points.ts';
+import { createMemory } from '../../functions/core/point-names.ts';
 import { MAX_MESSAGE_AGE_MS, writeMessage } from '../../functions/core/work.ts';
 import { MARGIN_MS, VISIBILITY_TIMEOUT_MS, workOff } from '../../functions/scrape/work-off.ts';
 import { type Build, SOURCE, buildBundles, recordOf, startDeployment } from '../fakes/deployment.ts';

@@ -5,7 +5,7 @@
 import type { LogRecord } from '../../functions/adapters/log.ts';
 import type { OwingKeys } from '../../functions/adapters/owing-dynamodb.ts';
 import type { PlanningPorts } from '../../functions/core/planning.ts';
-import { createMemory } from '../../functions/core/points.ts';
+import { createMemory } from '../../functions/core/point-names.ts';
 import type { Export, Ports, Scrape } from '../../functions/core/ports.ts';
 import type { ShardMessage } from '../../functions/core/work.ts';
 import { dispatch } from '../../functions/dispatch/dispatch.ts';

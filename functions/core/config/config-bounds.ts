@@ -44,5 +44,16 @@ export const MAX_SAMPLE_LIMIT = DEFAULT_SAMPLE_LIMIT;
  * function of 512 MB.
  */
 export const MAX_BODY_SIZE_LIMIT_BYTES = DEFAULT_BODY_SIZE_LIMIT_BYTES;
+/** Names under `include`, and under `exclude`: each is tried on each new series, and they stay with what a target owes. */
+export const MAX_NAME_PATTERNS = 32;
+/** Characters of one of them: the longest metric key. */
+export const MAX_NAME_PATTERN_LENGTH = 255;
+/** The schedule's shortest interval; and what a dashboard's last hour still shows. */
+export const MIN_HEARTBEAT_MS = 60_000;
+export const MAX_HEARTBEAT_MS = 3_600_000;
+/** More than any exporter's histogram has. */
+export const MAX_MERGED_BUCKETS = 1_000;
+/** Points of one target: no page has more samples. */
+export const MAX_POINTS_BUDGET = MAX_SAMPLE_LIMIT;
 /** Problems, and notes, named of one document: all that a person corrects in one go; a pasted essay need not fill the log. */
 export const MAX_NAMED_FINDINGS = 20;

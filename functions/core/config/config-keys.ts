@@ -15,6 +15,7 @@ import {
 } from './config-bounds.ts';
 import { noEffect, refused } from './config-key.ts';
 import type { KeyTable, Place } from './config-key.ts';
+import { DYNATRACE_KEYS } from './config-keys-dynatrace.ts';
 import { HTTP_KEYS } from './config-keys-http.ts';
 import {
   NO_EFFECT_GLOBALS,
@@ -310,13 +311,5 @@ export const CONFIG_KEYS = {
     },
   },
   ...HTTP_KEYS,
-  dynatrace: {
-    initial_value: {
-      use: 'honoured',
-      kind: 'choice',
-      choices: ['auto', 'keep', 'drop'],
-      default: 'auto',
-      about: 'What becomes of the first value of a target: rule D6 of guarantees.md.',
-    },
-  },
+  dynatrace: DYNATRACE_KEYS,
 } as const satisfies Readonly<Record<Place, KeyTable>>;

@@ -4,8 +4,10 @@ import { readKeys, readTexts } from './config-reading.ts';
 import type { ReadKeys, Reading } from './config-reading.ts';
 import { quote } from './findings.ts';
 import { readAuthorization, readBasicAuth, readHttpHeaders, readTlsConfig } from './http-config.ts';
+import { DEFAULT_OUTPUT } from '../output-text.ts';
 import type { ScrapeConfig, ScrapeSettings } from '../scrape-config.ts';
 import { DEFAULT_INTERVAL_MS, DEFAULT_TIMEOUT_MS } from '../targets.ts';
+import { readOutput } from './output-config.ts';
 import { readDnsSdConfig, readRelabelConfig, readTargetGroup } from './target-sources.ts';
 import type { YamlList, YamlMapping, YamlNode } from './yaml.ts';
 
@@ -196,5 +198,6 @@ function readSettings({ values, placeOf }: Scrape, limits: Limits, reading: Read
     ...(tlsConfig && { tlsConfig }),
     httpHeaders: values.http_headers === undefined ? [] : readHttpHeaders(values.http_headers, reading),
     initialValue: own?.values.initial_value ?? 'auto',
+    output: own === undefined ? DEFAULT_OUTPUT : readOutput(own, reading),
   };
 }
