@@ -1,5 +1,6 @@
 /** What became of a page's series, those that fared alike in one row. */
-import { isSentByDefault } from '../core/filter.ts';
+import { type Filter, createFilter } from '../core/filter.ts';
+import { isReferenceSource } from '../core/nim.ts';
 import { type ExplainedSeries, type SeriesOutcome, sampleRulesOf } from '../core/relabel/explain-series.ts';
 import type { Target } from '../core/model.ts';
 import { seriesKey } from '../core/series.ts';
@@ -28,7 +29,8 @@ export interface PageSummary {
   readonly keys: Set<string>;
   /** Series that are there already under the same name and labels. */
   twice: number;
-  /** Kept, but not sent unless asked for. */
+  readonly filter: Filter;
+  /** Kept, but not sent: by preset, include and exclude. */
   unsent: number;
   /** Why the scrape would fail. */
   exceeded: string | undefined;
@@ -42,6 +44,7 @@ export function createSummary(target: Target): PageSummary {
     rules: target.metricRelabelConfigs.map(() => ({ changed: 0, dropped: 0 })),
     keys: new Set(),
     twice: 0,
+    filter: createFilter(target.output),
     unsent: 0,
     exceeded: undefined,
   };
@@ -65,8 +68,21 @@ export function addSeries(summary: PageSummary, explained: ExplainedSeries): voi
   if (!('labels' in outcome)) return;
   const kept = seriesKey(outcome.name, outcome.labels);
   if (summary.keys.has(kept)) summary.twice++;
-  else if (!isSentByDefault(outcome.name)) summary.unsent++;
+  else if (!isSent(summary, outcome.name)) summary.unsent++;
   summary.keys.add(kept);
+}
+
+function whyUnsent({ output: { preset, include, exclude } }: Target): string {
+  const isChosen = (preset ?? 'default') !== 'default' || include.length + exclude.length > 0;
+  return isChosen ? 'by preset, include and exclude' : 'python_*, process_*, *_created';
+}
+
+/** By the name of the sample, of its histogram or summary, or of the metric that it becomes. */
+function isSent({ filter, target }: PageSummary, name: string): boolean {
+  const family = name.replace(/_(?:bucket|count|sum)$/, '');
+  const { preset, exclude } = target.output;
+  const isCore = preset === 'core' && exclude.length === 0 && isReferenceSource(family);
+  return isCore || filter(name, name) || filter(family, family);
 }
 
 /** What is wrong with the page as a whole. */
@@ -101,7 +117,7 @@ export function summaryText(page: string, summary: PageSummary): string {
     ...(rows.size > MAX_ROWS ? [`(${rows.size - MAX_ROWS} more rows; -o json has every series)`] : []),
     '',
     `${kept} series kept, ${renamed} renamed, ${dropped} dropped`,
-    ...(unsent === 0 ? [] : [`${unsent} of those kept are not sent: python_*, process_*, *_created`]),
+    ...(unsent === 0 ? [] : [`${unsent} of those kept are not sent: ${whyUnsent(target)}`]),
     '',
   ].join('\n');
 }
