@@ -55,6 +55,13 @@ const COLUMNS: Columns = {
   job: text('job'),
   instance: text('instance'),
   url: text('url'),
+  attributes: {
+    attribute: 'attributes',
+    write: (value) => ({ M: Object.fromEntries(Object.entries(value).map(([key, S]) => [key, { S }])) }),
+    read: ({ M }) =>
+      M &&
+      Object.fromEntries(Object.entries(M).flatMap(([key, { S }]) => (S === undefined ? [] : [[key, S]]))),
+  },
   up: { attribute: 'up', write: (value) => ({ BOOL: value }), read: (value) => value.BOOL },
   samples: count('samples'),
   version: count('version'),

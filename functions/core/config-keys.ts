@@ -3,6 +3,7 @@
  * meanings are those of Prometheus v0.316.0 (config/config.go, discovery/dns, common/config/http_config.go).
  */
 import {
+  MAX_ATTRIBUTES,
   MAX_BODY_SIZE_LIMIT_BYTES,
   MAX_DNS_NAMES,
   MAX_GROUP_LABELS,
@@ -317,6 +318,14 @@ export const CONFIG_KEYS = {
       choices: ['auto', 'keep', 'drop'],
       default: 'auto',
       about: 'What becomes of the first value of a target: rule D6 of guarantees.md.',
+    },
+    attributes: {
+      use: 'honoured',
+      kind: 'mapping',
+      max: MAX_ATTRIBUTES,
+      example: 'attributes: {dt.cost.costcenter: genai, k8s.cluster.name: prod}',
+      about:
+        'Dimensions of each point of the job; a label of the page wins, but over dt.*; identity never changes.',
     },
   },
 } as const satisfies Readonly<Record<Place, KeyTable>>;

@@ -108,6 +108,7 @@ async function scrapeTarget(
   const due = page?.due ?? pendingOf(run.baseline);
   const points = buildPoints(run.target, due, page?.families, report, work.tickMs, memory);
   run.sendables = points.sendables;
+  run.collision = points.collision;
   for (const series of points.dropped) run.settled.add(series);
   addDrops(drops, points.drops);
 }
@@ -180,6 +181,7 @@ function drainTarget(
   }
   const points = buildPoints(run.target, duePending(baseline), undefined, [], tickMs, memory);
   run.sendables = points.sendables;
+  run.collision = points.collision;
   for (const series of points.dropped) run.settled.add(series);
   addDrops(drops, points.drops);
 }

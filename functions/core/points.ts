@@ -33,8 +33,10 @@ export interface Memory {
 interface PointName {
   readonly name: string;
   readonly attributes: Attributes;
-  /** Name and attributes as text: what tells one stored series from another. */
+  /** The attributes as text: with the name, what tells one stored series from another. */
   readonly identity: string;
+  /** Labels of it that become one dimension, in words. */
+  readonly clash?: string;
 }
 
 /** Names kept, some 100 MB of them. A shard of more series than this only names them anew each run. */
@@ -61,6 +63,8 @@ export interface Sendables {
   /** Series of which nothing is sent, by choice or because it cannot be: nothing is owed for them any more. */
   readonly dropped: readonly SeriesState[];
   readonly drops: ReadonlyMap<DropReason, number>;
+  /** The first of what Dynatrace could not tell apart, in words. */
+  readonly collision?: string;
 }
 
 /** Builds the points of one target at a tick: increases from the state, gauges from the page if there is one. */
@@ -79,13 +83,20 @@ export function buildPoints(
   const naming = createNaming(target, memory);
   const own = report.map(({ name }) => internSeries(memory.table, name, []));
   // Two series that Dynatrace would store as one must not both be sent: the first counts, and `up` is ours.
-  const taken = new Set(own.map((series) => naming(series)?.identity));
-  const name = (series: Series): PointName | DropReason => {
+  const taken = new Map(own.map((series) => [`${series.name} ${naming(series)?.identity}`, series.key]));
+  let collision: string | undefined;
+  const name = (series: Series, suffixes: readonly string[] = ['']): PointName | DropReason => {
     if (!dynatrace.isSentByDefault(series.name)) return 'filtered';
     const named = naming(series);
     if (named === undefined) return 'unsendable';
-    if (taken.has(named.identity)) return 'duplicate';
-    taken.add(named.identity);
+    const identities = suffixes.map((suffix) => `${partName(named.name, suffix)} ${named.identity}`);
+    const other = identities.map((identity) => taken.get(identity)).find((key) => key !== undefined);
+    if (other !== undefined) {
+      collision ??= `Dynatrace could not tell ${series.key} from ${other}: the second is sent, as ${named.name}`;
+      return 'duplicate';
+    }
+    collision ??= named.clash;
+    for (const identity of identities) taken.set(identity, series.key);
     return named;
   };
   const drop = (reason: DropReason, state?: SeriesState): void => {
@@ -93,7 +104,7 @@ export function buildPoints(
     if (state !== undefined) dropped.push(state);
   };
   for (const state of due) {
-    const named = name(state.series);
+    const named = name(state.series, state.kind === 'summary' ? SUMMARY_PARTS : undefined);
     const increase = sendableIncrease(state);
     if (typeof named === 'string') drop(named, state);
     else if (!increase.every((value) => Number.isFinite(value))) drop('nan', state);
@@ -116,7 +127,7 @@ export function buildPoints(
     const about: Metadata = { type: 'gauge', help, unit };
     sendables.push({ key: named.name, points: [{ kind: 'gauge', ...fields(named, about, tickMs), value }] });
   }
-  return { sendables, dropped, drops };
+  return { sendables, dropped, drops, ...(collision === undefined ? {} : { collision }) };
 }
 
 function fields({ name, attributes }: PointName, about: Metadata | undefined, timeMs: number) {
@@ -128,24 +139,39 @@ function fields({ name, attributes }: PointName, about: Metadata | undefined, ti
 /** Names a series once and remembers it; undefined where it cannot be sent. */
 function createNaming(target: Target, memory: Memory): (series: Series) => PointName | undefined {
   const identity = identityOf(target);
-  const known = memory.names.get(target.key) ?? new Map<Series, PointName | null>();
-  memory.names.set(target.key, known);
+  const { attributes } = target;
+  // A document that is edited changes the names of a target at once.
+  const memoryKey = `${target.key} ${JSON.stringify(attributes)}`;
+  const known = memory.names.get(memoryKey) ?? new Map<Series, PointName | null>();
+  memory.names.set(memoryKey, known);
   return (series) => {
     let named = known.get(series);
     if (named === undefined) {
-      named = pointName(series, identity);
+      named = pointName(series, identity, attributes);
       known.set(series, named);
     }
     return named ?? undefined;
   };
 }
 
-function pointName(series: Series, identity: Attributes): PointName | null {
+function pointName(series: Series, identity: Attributes, added: Attributes): PointName | null {
   const name = dynatrace.metricKey(series.name);
-  const attributes = dynatrace.pointAttributes(...identified(series.labels, identity));
+  const attributes = dynatrace.pointAttributes(...identified(series.labels, identity), added);
   if (name === undefined || attributes === undefined) return null;
   const sorted = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
-  return { name, attributes, identity: JSON.stringify([name, sorted]) };
+  const clash = describeClash(series);
+  return {
+    name,
+    attributes,
+    identity: JSON.stringify(sorted),
+    ...(clash === undefined ? {} : { clash }),
+  };
+}
+
+function describeClash({ key, labels }: Series): string | undefined {
+  const clash = dynatrace.clashingLabels(labels);
+  if (clash === undefined) return undefined;
+  return `Dynatrace could not tell the labels ${clash.join(' and ')} of ${key} apart: the first is sent`;
 }
 
 /** A page or a rule may name another job and instance than the target's (`honor_labels`): then they are the identity. */
@@ -162,6 +188,8 @@ function identified(labels: Labels, target: Attributes): [Labels, Attributes] {
   return [rest, identity];
 }
 
+const SUMMARY_PARTS = ['_count', '_sum'] as const;
+
 /** A counter is one point, a histogram is one, a summary is split into its count and its sum. */
 function increasePoints(
   state: SeriesState,
@@ -175,13 +203,25 @@ function increasePoints(
     case 'counter':
       return [{ kind: 'counter', ...base, value: first }];
     case 'histogram':
-      return [{ kind: 'histogram', ...base, count, sum: first, bounds: state.bounds, buckets: rest }];
+      return [
+        {
+          kind: 'histogram',
+          ...base,
+          count,
+          sum: first,
+          ...dynatrace.withoutNegativeBounds(state.bounds, rest),
+        },
+      ];
     case 'summary':
       return [
-        { kind: 'counter', ...base, name: `${common.name}_count`, unit: '', value: count },
-        { kind: 'counter', ...base, name: `${common.name}_sum`, value: first },
+        { kind: 'counter', ...base, name: partName(common.name, '_count'), unit: '', value: count },
+        { kind: 'counter', ...base, name: partName(common.name, '_sum'), value: first },
       ];
   }
+}
+
+function partName(name: string, suffix: string): string {
+  return suffix === '' ? name : (dynatrace.metricKey(`${name}${suffix}`) ?? name);
 }
 
 /** One of the gauges that every scrape reports of itself, under Prometheus' names. */

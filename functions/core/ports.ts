@@ -3,7 +3,7 @@
  * each bring their own; no port throws for what the world did.
  */
 import type { Caution } from './caution.ts';
-import type { Target } from './model.ts';
+import type { Attributes, Target } from './model.ts';
 import type { CommitOutcome, ExportOutcome, ScrapeFailureCode } from './outcome.ts';
 
 /** Wall time for what others read, monotonic time for durations and deadlines; both integer milliseconds. */
@@ -42,6 +42,8 @@ export interface TargetItem {
   readonly job: string;
   readonly instance: string;
   readonly url: string;
+  /** Of the job (`dynatrace: attributes:`), so that what is owed can be sent without it; absent if there are none. */
+  readonly attributes?: Attributes;
   readonly up: boolean;
   readonly samples: number;
   /** Rises by one with each write; absent before the first. The write's condition. */

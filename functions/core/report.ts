@@ -27,6 +27,8 @@ export interface TargetReport {
   /** Lines of the page that could not be read, and the first of them; the others were taken. */
   readonly refusedLines: number;
   readonly refusedExample?: string;
+  /** The first of what Dynatrace could not tell apart (dropped as `duplicate`), in words. */
+  readonly collision?: string;
   /** Series that Dynatrace refuses as malformed, tried again with growing pauses (D12). */
   readonly suspects: readonly string[];
   /** Series with something pending after this run, and the start of the oldest window owed. */
@@ -101,6 +103,7 @@ function reportTarget({
   error,
   commitError,
   refused,
+  collision,
   baseline,
 }: TargetRun): TargetReport {
   const { series, sinceMs } = baseline === undefined ? { series: 0, sinceMs: undefined } : owed(baseline);
@@ -117,6 +120,7 @@ function reportTarget({
     ...(commitError === undefined ? {} : { commitError }),
     refusedLines: refused?.count ?? 0,
     ...(example === undefined ? {} : { refusedExample: `line ${example.line}: ${example.cause}` }),
+    ...(collision === undefined ? {} : { collision }),
     suspects: baseline?.suspects.map(({ key }) => key) ?? [],
     pending: series,
     ...(sinceMs === undefined ? {} : { pendingSinceMs: sinceMs }),

@@ -6,6 +6,7 @@ import { quote } from './findings.ts';
 import { readAuthorization, readBasicAuth, readHttpHeaders, readTlsConfig } from './http-config.ts';
 import type { ScrapeConfig, ScrapeSettings } from './scrape-config.ts';
 import { DEFAULT_INTERVAL_MS, DEFAULT_TIMEOUT_MS } from './targets.ts';
+import { readAttributes } from './static-attributes.ts';
 import { readDnsSdConfig, readRelabelConfig, readTargetGroup } from './target-sources.ts';
 import type { YamlList, YamlMapping, YamlNode } from './yaml.ts';
 
@@ -196,5 +197,6 @@ function readSettings({ values, placeOf }: Scrape, limits: Limits, reading: Read
     ...(tlsConfig && { tlsConfig }),
     httpHeaders: values.http_headers === undefined ? [] : readHttpHeaders(values.http_headers, reading),
     initialValue: own?.values.initial_value ?? 'auto',
+    attributes: own?.values.attributes === undefined ? {} : readAttributes(own.values.attributes, reading),
   };
 }

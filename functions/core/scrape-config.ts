@@ -91,6 +91,8 @@ export interface ScrapeSettings {
   readonly tlsConfig?: TlsConfig;
   readonly httpHeaders: readonly HttpHeader[];
   readonly initialValue: InitialValue;
+  /** Dimensions that each point of the job has. */
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 export interface ScrapeConfig {

@@ -28,6 +28,8 @@ export interface TargetRun {
   error: string | undefined;
   /** Lines of the page that could not be read. */
   refused: Refused | undefined;
+  /** The first of what Dynatrace could not tell apart, in words. */
+  collision: string | undefined;
   /** Another process answered than before (D8). */
   flipped: boolean;
   /** No document names it any more: it is not scraped, only what it owes is sent (D4). */
@@ -102,6 +104,7 @@ function newRun(
     samples: 0,
     error,
     refused: undefined,
+    collision: undefined,
     flipped: false,
     vanished: false,
     skipped: error !== undefined,
@@ -141,6 +144,7 @@ export function itemOf(
     job: target.job,
     instance: target.instance,
     url: run.vanished && item !== undefined ? item.url : urlOf(target, target.path || DEFAULT_PATHS[0]),
+    attributes: Object.keys(target.attributes).length === 0 ? undefined : target.attributes,
     up: run.up,
     samples: run.samples,
     version: run.version + 1,

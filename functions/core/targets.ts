@@ -26,6 +26,7 @@ export const DEFAULT_SCRAPE_SETTINGS: ScrapeSettings = {
   enableCompression: true,
   httpHeaders: [],
   initialValue: 'auto',
+  attributes: {},
 };
 
 /** Tried in turn where no path is configured: NIM's own, then that of vLLM, SGLang, Triton and everyone else. */
@@ -47,10 +48,10 @@ export function createTarget(identity: TargetIdentity, intervalMs: number = DEFA
 }
 
 /** A target as far as its state item tells it: enough to send what it owes. */
-export function targetOfItem({ key, job, instance, url }: TargetItem): Target {
+export function targetOfItem({ key, job, instance, url, attributes = {} }: TargetItem): Target {
   const { protocol, host } = URL.canParse(url) ? new URL(url) : { protocol: 'http:', host: instance };
   const scheme = protocol === 'https:' ? 'https' : 'http';
-  return { ...createTarget({ job, instance, scheme, address: host, path: '', params: [] }), key };
+  return { ...createTarget({ job, instance, scheme, address: host, path: '', params: [] }), key, attributes };
 }
 
 /** The URL of a target at `path`. */

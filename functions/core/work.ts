@@ -158,7 +158,8 @@ function isTarget(value: unknown): value is Target {
     texts.every((text) => typeof text === 'string') &&
     numbers.every((number) => typeof number === 'number' && number > 0) &&
     (target.scheme === 'http' || target.scheme === 'https') &&
-    lists.every(Array.isArray)
+    lists.every(Array.isArray) &&
+    typeof target.attributes === 'object'
   );
 }
 

@@ -45,6 +45,7 @@ describe('the table of keys', () => {
       'azuread',
       'google_iam',
       'initial_value',
+      'attributes',
     ]);
   });
 
