@@ -22,6 +22,9 @@ const BASELINE = 'baseline';
 /** For people, and each KB of an item costs a write unit: what is beyond says nothing new. */
 export const MAX_ERROR_CHARS = 256;
 
+/** The answer's own words and the remedy behind them. */
+export const MAX_OUTCOME_CHARS = 512;
+
 interface Column<T> {
   readonly attribute: string;
   readonly write: (value: T) => AttributeValue;
@@ -74,7 +77,11 @@ const COLUMNS: Columns = {
     read: (value) => value.S,
   },
   lastExportAtMs: isoInstant('lastExportAt'),
-  lastOutcome: text('lastOutcome'),
+  lastOutcome: {
+    attribute: 'lastOutcome',
+    write: (value) => ({ S: value.slice(0, MAX_OUTCOME_CHARS) }),
+    read: (value) => value.S,
+  },
   pendingSinceMs: isoInstant(PENDING_SINCE),
   // DynamoDB's TTL counts in seconds; rounded up, so that it never clears an item too early.
   expiresAtMs: {

@@ -1,6 +1,7 @@
 /** What a run has to say of itself: facts, which an adapter prints and publishes. */
 import { owed } from './baseline.ts';
 import type { DropReason, ExportOutcome } from './outcome.ts';
+import { type Rejection, addRejections, readRejections } from './rejections.ts';
 import type { TargetRun } from './target-run.ts';
 import type { ShardWork } from './work.ts';
 
@@ -48,6 +49,8 @@ export interface RunReport {
   readonly pointsSent: number;
   /** Refused by Dynatrace in a partial success: lost for good. */
   readonly pointsRejected: number;
+  /** The same by reason and metric. */
+  readonly rejections: readonly Rejection[];
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
   readonly pending: number;
   readonly pendingSinceMs?: number;
@@ -81,6 +84,7 @@ export function reportRun(
     exports,
     pointsSent: accepted.reduce((sum, { points }) => sum + points, 0) - pointsRejected,
     pointsRejected,
+    rejections: rejectionsOf(exports),
     drops: Object.fromEntries([...drops].sort(([a], [b]) => (a < b ? -1 : 1))),
     pending: targets.reduce((sum, target) => sum + target.pending, 0),
     ...(since.length === 0 ? {} : { pendingSinceMs: Math.min(...since) }),
@@ -88,6 +92,16 @@ export function reportRun(
     commitsFailed: targets.filter((target) => target.commitError !== undefined).length,
     durationMs,
   };
+}
+
+export function rejectionsOf(exports: readonly ExportReport[]): readonly Rejection[] {
+  return exports.reduce<readonly Rejection[]>(
+    (all, { outcome }) =>
+      outcome.code === 'partial'
+        ? addRejections(all, readRejections(outcome.message, outcome.rejectedPoints))
+        : all,
+    [],
+  );
 }
 
 function isCaughtUp({ item, skipped, commitError }: TargetRun, pending: number | undefined): boolean {
