@@ -4,6 +4,7 @@
  */
 import type { Caution } from './caution.ts';
 import type { Attributes, Target } from './model.ts';
+import type { SelfFacts } from './self-facts.ts';
 import type { CommitOutcome, ExportOutcome, ScrapeFailureCode } from './outcome.ts';
 
 /** Wall time for what others read, monotonic time for durations and deadlines; both integer milliseconds. */
@@ -80,6 +81,8 @@ export type Claim =
       readonly caution: Caution;
       /** Targets whose commit failed in the run before: written successfully before their deltas leave again. */
       readonly uncommitted: readonly string[];
+      /** What the last run that ended counted of itself (core/self-facts). */
+      readonly self?: SelfFacts;
     }
   /** A doubled or late message: a run of this tick or a later one has begun. */
   | { readonly code: 'not_newer'; readonly tickMs: number }
@@ -90,6 +93,8 @@ export interface Legacy {
   /** Targets whose commit failed. */
   readonly uncommitted: readonly string[];
   readonly caution: Caution;
+  /** What it counted of itself; absent where nothing is said of that. */
+  readonly self?: SelfFacts;
 }
 
 export interface State {

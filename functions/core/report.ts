@@ -54,6 +54,8 @@ export interface RunReport {
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
   readonly pending: number;
   readonly pendingSinceMs?: number;
+  /** Series with a baseline, of the targets of this run. */
+  readonly seriesTracked: number;
   /** Targets of which something was pending before this run and nothing is now: a gap of theirs was filled. */
   readonly caughtUp: number;
   readonly commitsFailed: number;
@@ -88,6 +90,7 @@ export function reportRun(
     drops: Object.fromEntries([...drops].sort(([a], [b]) => (a < b ? -1 : 1))),
     pending: targets.reduce((sum, target) => sum + target.pending, 0),
     ...(since.length === 0 ? {} : { pendingSinceMs: Math.min(...since) }),
+    seriesTracked: runs.reduce((sum, { baseline }) => sum + (baseline?.series.size ?? 0), 0),
     caughtUp: runs.filter((run, i) => isCaughtUp(run, targets[i]?.pending)).length,
     commitsFailed: targets.filter((target) => target.commitError !== undefined).length,
     durationMs,

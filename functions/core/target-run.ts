@@ -90,6 +90,11 @@ export function beginDrain(
   return run.skipped ? undefined : { ...run, vanished: true, samples: loaded.item.samples };
 }
 
+/** The product's own points travel as a target's do; there is no state behind them. */
+export function beginSelf(target: Target, sendables: readonly Sendable[], tickMs: number): TargetRun {
+  return { ...newRun(target, tickMs, undefined, undefined), sendables };
+}
+
 function newRun(
   target: Target,
   tickMs: number,

@@ -72,6 +72,8 @@ export function shapeOf(path: string, format: string, reading: string): number {
 
 /** Resource attributes as the Collector's Prometheus receiver sets them. */
 export function resourceOf(target: Target): Attributes {
+  // What the product says of itself has no address (core/self-metrics).
+  if (target.address === '') return identityOf(target);
   const { host, port } = hostAndPort(target);
   return {
     'service.name': target.job,

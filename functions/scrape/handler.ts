@@ -73,6 +73,7 @@ const deps: WorkDeps = {
   log,
   metrics: createSelfMetrics({ service: 'scrape' }),
   toldOnce: createToldOnce(),
+  selfMetrics: optional('SELF_METRICS') !== 'off',
   maxStalenessMs: requiredNumber('MAX_STALENESS_MS'),
 };
 

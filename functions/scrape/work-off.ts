@@ -17,6 +17,8 @@ export interface WorkDeps {
   readonly log: Log;
   readonly metrics: SelfMetrics;
   readonly toldOnce: ToldOnce;
+  /** Whether what a run counts of itself is sent to Dynatrace as well. */
+  readonly selfMetrics: boolean;
   /** 0: never stale. */
   readonly maxStalenessMs: number;
 }
@@ -45,7 +47,7 @@ const MAX_NAMED_SUSPECTS = 5;
 
 /** Never throws for what the world did: a message is done with one way or the other, the next tick carries on. */
 export async function workOff(delivery: Delivery, deps: WorkDeps): Promise<void> {
-  const { ports, memory, log, metrics, toldOnce, maxStalenessMs } = deps;
+  const { ports, memory, log, metrics, toldOnce, selfMetrics, maxStalenessMs } = deps;
   const read = readMessage(parse(delivery.body));
   if (read.code === 'malformed') return log.error('message_invalid', { problem: read.message });
 
@@ -58,7 +60,16 @@ export async function workOff(delivery: Delivery, deps: WorkDeps): Promise<void>
   if (budgetMs <= 0) return log.warn('run_skipped', { tickMs, shard, reason: 'no_time_left' });
 
   const deadlineMs = ports.clock.monotonicMs() + budgetMs;
-  const work = { tickMs, shard, targets, drains, maxStalenessMs, writer: delivery.writer, deadlineMs };
+  const work = {
+    tickMs,
+    shard,
+    targets,
+    drains,
+    maxStalenessMs,
+    writer: delivery.writer,
+    deadlineMs,
+    selfMetrics,
+  };
   const report = await runShard(work, ports, memory);
   tell(report, log, toldOnce);
   publish(report, metrics, nowMs);
@@ -155,10 +166,20 @@ function publish(report: RunReport, metrics: SelfMetrics, nowMs: number): void {
   const unknown = report.exports.filter(({ outcome }) => outcome.code === 'unknown').length;
   metrics.publish([
     { name: 'points.sent', unit: 'Count', value: report.pointsSent },
+    { name: 'points.dropped', unit: 'Count', value: droppedOf(report) },
     { name: 'points.rejected', unit: 'Count', value: report.pointsRejected },
     { name: 'exports.unknown', unit: 'Count', value: unknown },
     { name: 'pending.given_up', unit: 'Count', value: report.drops.given_up ?? 0 },
+    { name: 'pending.points', unit: 'Count', value: report.pending },
     { name: 'pending.age', unit: 'Seconds', value: ageSeconds(report.pendingSinceMs, nowMs) },
+    {
+      name: 'export.duration',
+      unit: 'Milliseconds',
+      value: report.exports.reduce((sum, { durationMs }) => sum + durationMs, 0),
+    },
+    { name: 'export.size', unit: 'Bytes', value: report.exports.reduce((sum, { bytes }) => sum + bytes, 0) },
+    { name: 'series.tracked', unit: 'Count', value: report.seriesTracked },
+    { name: 'catch_up', unit: 'Count', value: report.caughtUp },
     {
       name: 'targets.flipped',
       unit: 'Count',
@@ -170,6 +191,14 @@ function publish(report: RunReport, metrics: SelfMetrics, nowMs: number): void {
       value: report.targets.filter((target) => !target.up && !target.vanished).length,
     },
   ]);
+}
+
+/** But by choice. */
+function droppedOf({ drops }: RunReport): number {
+  return Object.entries(drops).reduce(
+    (sum, [reason, count]) => (reason === 'filtered' ? sum : sum + count),
+    0,
+  );
 }
 
 function ageSeconds(sinceMs: number | undefined, nowMs: number): number {

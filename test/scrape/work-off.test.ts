@@ -58,6 +58,7 @@ async function workedOff(about: {
       log,
       metrics: { publish: () => undefined },
       toldOnce: createToldOnce(),
+      selfMetrics: true,
       maxStalenessMs: 0,
     },
   );

@@ -188,6 +188,7 @@ function createSimulation(plan: Plan, tally: Tally) {
       log,
       metrics: { publish: () => undefined },
       toldOnce: createToldOnce(),
+      selfMetrics: true,
       maxStalenessMs: MAX_STALENESS_MS,
     };
     const delivery = { body: message.body, writer: id, firstReceivedMs, remainingMs: LAMBDA_TIMEOUT_MS };
