@@ -45,8 +45,10 @@ export function readSelfFacts(text: string): SelfFacts | undefined {
     numbers.every(Number.isFinite) &&
     Array.isArray(facts?.counts) &&
     facts.counts.every(
-      ({ name, value, sinceMs }) =>
-        Object.hasOwn(COUNTS, name) && Number.isFinite(value) && Number.isFinite(sinceMs),
+      (count: Partial<SelfCount> | null) =>
+        Object.hasOwn(COUNTS, count?.name ?? '') &&
+        Number.isFinite(count?.value) &&
+        Number.isFinite(count?.sinceMs),
     );
   return isWhole ? (facts as SelfFacts) : undefined;
 }

@@ -16,8 +16,11 @@ import { createTarget } from './targets.ts';
 
 /** `service.name` of everything that the product says of itself. */
 export const SELF_SERVICE = 'nim-to-dynatrace';
-/** Different reasons of Dynatrace that are told apart; the others are one, so that a run is at most 32 points. */
+/** Different reasons of Dynatrace that are told apart; the others are one. */
 export const MAX_REJECTION_REASONS = 8;
+const OTHER = 'OTHER';
+/** Points of a run: three counts, twelve reasons of ours, nine of Dynatrace, five gauges. */
+export const MAX_SELF_POINTS = 29;
 
 /** The run of a shard as one more owner of points, beside its targets. */
 export interface SelfRun {
@@ -108,8 +111,13 @@ export function nextSelfFacts({ run, states }: SelfRun, report: RunReport): Self
   const { exports, tickMs } = report;
   const unknown = exports.filter(({ outcome }) => outcome.code === 'unknown').length;
   const counts = new Map<string, SelfCount>();
+  let rejectionReasons = 0;
   const add = (count: SelfCount): void => {
     const key = `${count.name} ${count.reason ?? ''}`;
+    if (count.name === 'points.rejected' && count.reason !== OTHER && !counts.has(key)) {
+      if (rejectionReasons === MAX_REJECTION_REASONS) return add({ ...count, reason: OTHER });
+      rejectionReasons++;
+    }
     const { value = 0, sinceMs = count.sinceMs } = counts.get(key) ?? {};
     counts.set(key, { ...count, value: value + count.value, sinceMs });
   };
@@ -121,8 +129,7 @@ export function nextSelfFacts({ run, states }: SelfRun, report: RunReport): Self
   for (const [reason, value] of Object.entries(report.drops))
     add({ ...own, name: 'points.dropped', reason, value });
   const rejected = Object.entries(countByReason(report.rejections)).sort(([, a], [, b]) => b - a);
-  for (const [i, [reason, value]] of rejected.entries())
-    add({ ...own, name: 'points.rejected', reason: i < MAX_REJECTION_REASONS ? reason : 'OTHER', value });
+  for (const [reason, value] of rejected) add({ ...own, name: 'points.rejected', reason, value });
   return {
     counts: [...counts.values()],
     pendingPoints: report.pending,

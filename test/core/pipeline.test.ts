@@ -95,6 +95,7 @@ describe('the story of a run', () => {
       pointsSent: 6,
       pointsRejected: 0,
       rejections: [],
+      seriesTracked: 1,
       drops: {},
       pending: 0,
       caughtUp: 0,

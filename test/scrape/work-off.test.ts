@@ -58,7 +58,7 @@ async function workedOff(about: {
       log,
       metrics: { publish: () => undefined },
       toldOnce: createToldOnce(),
-      selfMetrics: true,
+      selfMetrics: false,
       maxStalenessMs: 0,
     },
   );
