@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { MAX_PACKED_BYTES } from '../functions/adapters/packing.ts';
 import { RUN_OPTIONS } from '../functions/cli/run-options.ts';
+import { COUNTS } from '../functions/core/self-facts.ts';
 import { MAX_TRACKED_SERIES } from '../functions/core/delta.ts';
 import {
   DEFAULT_BODY_SIZE_LIMIT_BYTES,
@@ -48,9 +49,10 @@ test('every metric that is published stands in docs/words.md', () => {
   const published = ['functions/dispatch/dispatch.ts', 'functions/scrape/work-off.ts'].flatMap((file) =>
     [...read(file).matchAll(/name: '([\w.]+)',\s*unit:/g)].map(([, name]) => name as string),
   );
-  assert(published.length >= 8);
   for (const name of published) assert(WORDS.includes(`\`${name}\``), name);
-  assert(README.includes('eight CloudWatch metrics') && published.length === 8);
+  assert.equal(published.length, 14);
+  assert(WORDS.includes('Fourteen metrics') && WORDS.includes('4.20 $'));
+  for (const name of Object.keys(COUNTS)) assert(WORDS.includes(`\`nim_to_dynatrace.${name}\``), name);
 });
 
 test('the bounds in the documents are those of the code', () => {

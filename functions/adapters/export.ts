@@ -194,7 +194,7 @@ function judge(result: HttpResult, url: URL, token: string | undefined, wallMs: 
   }
   const { status } = result;
   const cause = `it answered status ${status}${excerpt(result, token)}`;
-  if (status >= 200 && status < 300) return acceptance(result, token);
+  if (status >= 200 && status < 300) return acceptance(result, token, cause);
   if (status === 429 || status === 503) {
     const waitMs = serverWaitMs(result, wallMs);
     const message = say(cause, 'nothing was accepted and the next run sends it again');
@@ -223,15 +223,23 @@ function refusalRemedy(status: number): string {
 /**
  * Accepted whatever the body says; a partial success is read where it can be, and only says what was lost.
  */
-function acceptance(answer: HttpAnswer, token: string | undefined): ExportOutcome {
+function acceptance(answer: HttpAnswer, token: string | undefined, cause: string): ExportOutcome {
   const contentType = answer.headers['content-type'] ?? '';
+  if (isHtml(answer)) {
+    const remedy = 'if nothing arrives there, store the address of Dynatrace itself as the endpoint';
+    return { code: 'accepted', warning: `cannot tell whether Dynatrace has the points: ${cause}; ${remedy}` };
+  }
   if (answer.flaw !== undefined || !/^application\/x-protobuf\b/i.test(contentType))
     return { code: 'accepted' };
   try {
     const { partialSuccess } = ProtobufMetricsSerializer.deserializeResponse(answer.body);
     const rejectedPoints = Number(partialSuccess?.rejectedDataPoints ?? 0);
-    if (!(rejectedPoints > 0)) return { code: 'accepted' };
-    return { code: 'partial', rejectedPoints, message: redact(partialSuccess?.errorMessage ?? '', token) };
+    const message = redact(partialSuccess?.errorMessage ?? '', token);
+    if (rejectedPoints > 0) return { code: 'partial', rejectedPoints, message };
+    // OTLP: all was accepted, and the message is a warning or a suggestion.
+    return message === ''
+      ? { code: 'accepted' }
+      : { code: 'accepted', warning: message.slice(0, MAX_EXCERPT) };
   } catch {
     return { code: 'accepted' };
   }
@@ -253,11 +261,19 @@ function serverWaitMs(answer: HttpAnswer, wallMs: number): number | undefined {
   return resetMs > 0 ? resetMs : undefined;
 }
 
+/** A page for people: of a proxy, a gateway or a login, not of Dynatrace's API. */
+function isHtml({ headers, body }: HttpAnswer): boolean {
+  if (/^text\/html\b/i.test(headers['content-type'] ?? '')) return true;
+  return /^\s*<(?:!doctype )?html/i.test(new TextDecoder().decode(body.subarray(0, 100)));
+}
+
 /**
- * The message of Dynatrace's error envelope, `{"error":{"code":n,"message":"..."}}`; empty when there is
- * none.
+ * The message of Dynatrace's error envelope, `{"error":{"code":n,"message":"..."}}`, or that the answer is a
+ * web page; empty when it is neither.
  */
 function excerpt(answer: HttpAnswer, token: string | undefined): string {
+  if (isHtml(answer))
+    return ' with a web page, which is not how Dynatrace answers: a proxy may stand before it';
   try {
     const envelope: unknown = JSON.parse(new TextDecoder().decode(answer.body));
     const error = property(envelope, 'error');

@@ -25,6 +25,8 @@ export type LogEvent =
   | 'pending_given_up'
   | 'export_failed'
   | 'export_partial'
+  | 'export_warning'
+  | 'series_collided'
   | 'commit_failed'
   // both
   | 'waiting_for_token'

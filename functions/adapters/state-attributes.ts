@@ -22,6 +22,9 @@ const BASELINE = 'baseline';
 /** For people, and each KB of an item costs a write unit: what is beyond says nothing new. */
 export const MAX_ERROR_CHARS = 256;
 
+/** The answer's own words and the remedy behind them. */
+export const MAX_OUTCOME_CHARS = 512;
+
 interface Column<T> {
   readonly attribute: string;
   readonly write: (value: T) => AttributeValue;
@@ -55,6 +58,13 @@ const COLUMNS: Columns = {
   job: text('job'),
   instance: text('instance'),
   url: text('url'),
+  attributes: {
+    attribute: 'attributes',
+    write: (value) => ({ M: Object.fromEntries(Object.entries(value).map(([key, S]) => [key, { S }])) }),
+    read: ({ M }) =>
+      M &&
+      Object.fromEntries(Object.entries(M).flatMap(([key, { S }]) => (S === undefined ? [] : [[key, S]]))),
+  },
   up: { attribute: 'up', write: (value) => ({ BOOL: value }), read: (value) => value.BOOL },
   samples: count('samples'),
   version: count('version'),
@@ -67,7 +77,11 @@ const COLUMNS: Columns = {
     read: (value) => value.S,
   },
   lastExportAtMs: isoInstant('lastExportAt'),
-  lastOutcome: text('lastOutcome'),
+  lastOutcome: {
+    attribute: 'lastOutcome',
+    write: (value) => ({ S: value.slice(0, MAX_OUTCOME_CHARS) }),
+    read: (value) => value.S,
+  },
   output: text('output'),
   pendingSinceMs: isoInstant(PENDING_SINCE),
   // DynamoDB's TTL counts in seconds; rounded up, so that it never clears an item too early.

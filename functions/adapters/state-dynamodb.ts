@@ -18,6 +18,7 @@ import type {
 import { assert } from '../core/outcome.ts';
 import type { CommitOutcome } from '../core/outcome.ts';
 import type { Claim, Legacy, Clock, LoadedItem, State, TargetItem } from '../core/ports.ts';
+import { readSelfFacts } from '../core/self-facts.ts';
 import { awsFailure } from './aws-failure.ts';
 import { signalAt, sleepMs } from './clock.ts';
 import { createPacking } from './packing.ts';
@@ -169,11 +170,13 @@ async function claim(call: Call, shard: number, tickMs: number, writer: string):
 /** A claim counts itself as not ended until its end; what the run before wrote at its own is left alone. */
 function claimedOf(item: Attributes): Claim {
   const number = (name: string, fallback: number): number => Number(item[name]?.N ?? fallback);
+  const self = readSelfFacts(item['self']?.S ?? '');
   return {
     code: 'claimed',
     unended: number('unended', 1) - 1,
     uncommitted: textsOf(item['uncommitted']),
     caution: { unknowns: number('unknowns', 0), waitTicks: number('waitTicks', 0) },
+    ...(self === undefined ? {} : { self }),
   };
 }
 
@@ -182,13 +185,13 @@ async function end(
   shard: number,
   tickMs: number,
   writer: string,
-  { uncommitted, caution }: Legacy,
+  { uncommitted, caution, self }: Legacy,
 ): Promise<CommitOutcome> {
   const update: UpdateItemCommandInput = {
     ...shardKey(call, shard),
     UpdateExpression:
       'SET #endedAt = :now, #unended = :none, #uncommitted = :uncommitted, ' +
-      '#unknowns = :unknowns, #waitTicks = :waitTicks',
+      '#unknowns = :unknowns, #waitTicks = :waitTicks, #self = :self',
     ConditionExpression: '#writer = :writer AND #tick = :tick',
     ExpressionAttributeNames: names(
       'endedAt',
@@ -196,6 +199,7 @@ async function end(
       'uncommitted',
       'unknowns',
       'waitTicks',
+      'self',
       'writer',
       'tick',
     ),
@@ -205,6 +209,7 @@ async function end(
       ':unknowns': numberOf(caution.unknowns),
       ':waitTicks': numberOf(caution.waitTicks),
       ':uncommitted': { L: uncommitted.map((key) => ({ S: key })) },
+      ':self': { S: self === undefined ? '' : JSON.stringify(self) },
       ':writer': { S: writer },
       ':tick': numberOf(tickMs),
     },

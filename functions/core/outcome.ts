@@ -71,8 +71,8 @@ export type DropReason =
 
 /** What became of one body. */
 export type ExportOutcome =
-  /** 2xx: accepted, whatever the answer's body says. */
-  | { readonly code: 'accepted' }
+  /** 2xx: accepted, whatever the answer's body says; a warning is for people. */
+  | { readonly code: 'accepted'; readonly warning?: string }
   /** 2xx with a partial success: what it rejects is lost for good and counted, never sent again. */
   | { readonly code: 'partial'; readonly rejectedPoints: number; readonly message: string }
   /** 400: malformed, or every metric in it invalid. Stays pending. */
@@ -89,6 +89,12 @@ export type ExportOutcome =
   | { readonly code: 'waiting_for_token'; readonly message: string }
   /** No endpoint yet: as under 503. */
   | { readonly code: 'waiting_for_endpoint'; readonly message: string };
+
+/** For a person who reads the state: the code, and where nothing was accepted why, and what to do. */
+export function describeOutcome(outcome: ExportOutcome): string {
+  if (outcome.code === 'accepted' || outcome.code === 'partial') return outcome.code;
+  return `${outcome.code}: ${outcome.message}`;
+}
 
 export type ExportCode = ExportOutcome['code'];
 

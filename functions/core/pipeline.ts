@@ -16,6 +16,7 @@ import { buildPoints } from './points.ts';
 import type { Ports, ScrapeResult } from './ports.ts';
 import { type RunReport, addDrops, reportRun } from './report.ts';
 import { reportGauges } from './scrape-report.ts';
+import { nextSelfFacts, selfPoints } from './self-metrics.ts';
 import { sendAll } from './sending.ts';
 import { readingOf, viewPage } from './page-view.ts';
 import { shapeOf } from './targets.ts';
@@ -61,13 +62,23 @@ export async function runShard(work: ShardWork, ports: Ports, memory: Memory): P
   const unsure = claim.unended === 0 ? claim.uncommitted : [...new Set([...claim.uncommitted, ...keys])];
   await writeUncommitted(runs, unsure, work, ports, until(WRITE_FIRST_SHARE));
   const caution = cautionAtStart(claim.caution, claim.unended);
-  const sent = await sendAll(runs, caution, ports, until(EXPORT_SHARE), drops);
+  // A run that died may have sent what the one before it left.
+  const facts = claim.unended === 0 ? claim.self : undefined;
+  const self = work.selfMetrics === true ? selfPoints(facts, work.shard, work.tickMs, memory) : undefined;
+  const owners = self === undefined ? runs : [...runs, self.run];
+  const sent = await sendAll(owners, caution, ports, until(EXPORT_SHARE), drops);
   const failed = await commitAll(runs, work, ports, until(COMMIT_SHARE));
 
   const uncommitted = [...failed, ...leftOver(unsure, runs)].slice(0, MAX_UNCOMMITTED);
-  const legacy = { uncommitted, caution: sent.caution };
+  const durationMs = clock.monotonicMs() - startedMs;
+  const report = reportRun(work, { code: 'ended' }, runs, drops, sent.reports, durationMs);
+  const legacy = {
+    uncommitted,
+    caution: sent.caution,
+    ...(self === undefined ? {} : { self: nextSelfFacts(self, report) }),
+  };
   await state.end(work.shard, work.tickMs, work.writer, legacy, work.deadlineMs);
-  return reportRun(work, { code: 'ended' }, runs, drops, sent.reports, clock.monotonicMs() - startedMs);
+  return report;
 }
 
 /** Scrape, parse, delta, points: all of one target at once, so that no page is kept longer than it takes to read. */
@@ -110,6 +121,7 @@ async function scrapeTarget(
   const due = page?.due ?? pendingOf(run.baseline);
   const points = buildPoints(run.target, due, page?.families, report, work.tickMs, memory);
   run.sendables = points.sendables;
+  run.collision = points.collision;
   for (const series of points.dropped) run.settled.add(series);
   addDrops(drops, points.drops);
 }
@@ -182,6 +194,7 @@ function drainTarget(
   }
   const points = buildPoints(run.target, duePending(baseline), undefined, [], tickMs, memory);
   run.sendables = points.sendables;
+  run.collision = points.collision;
   for (const series of points.dropped) run.settled.add(series);
   addDrops(drops, points.drops);
 }

@@ -37,6 +37,8 @@ export interface PointName {
   readonly unit: { readonly known?: string; readonly guessed: string };
   /** Of what is no metric of the page itself. */
   readonly description?: string;
+  /** Labels of it that become one dimension, in words. */
+  readonly clash?: string;
 }
 
 /** What becomes of a series: it is left out, goes out by itself, or is a part of sums. */
@@ -73,7 +75,7 @@ export function trimMemory(memory: Memory): void {
 }
 
 export function createNaming(target: Target, displaced: Displaced, memory: Memory): Naming {
-  const reading = JSON.stringify([target.output, [...displaced]]);
+  const reading = JSON.stringify([target.output, target.attributes, [...displaced]]);
   let known = memory.names.get(target.key);
   if (known?.reading !== reading) {
     known = { reading, bySeries: new Map() };
@@ -85,6 +87,7 @@ export function createNaming(target: Target, displaced: Displaced, memory: Memor
     displaced,
     filter: createFilter(target.output),
     identity: identityOf(target),
+    added: target.attributes,
   };
   return (series, kind) => {
     let names = bySeries.get(series);
@@ -102,23 +105,27 @@ interface NamingRules {
   readonly displaced: Displaced;
   readonly filter: Filter;
   readonly identity: Attributes;
+  /** `dynatrace: attributes:` of the job. */
+  readonly added: Attributes;
 }
 
 function nameSeries(series: Series, kind: PointKind, rules: NamingRules): SeriesNames {
-  const { byNim, displaced, filter, identity } = rules;
+  const { byNim, displaced, filter } = rules;
   const leftOut = (reason: DropReason): SeriesNames => ({ code: 'left_out', kind, reason });
   const reference = byNim ? referenceOf(series, kind, displaced) : undefined;
   if (reference === undefined) {
     const key = dynatrace.metricKey(series.name);
     if (!filter(series.name, key ?? series.name)) return leftOut('filtered');
-    const name = pointName(series.name, series.labels, identity);
-    return name === undefined ? leftOut('unsendable') : { code: 'alone', kind, name };
+    const name = pointName(series.name, series.labels, rules);
+    if (name === undefined) return leftOut('unsendable');
+    const clash = describeClash(series);
+    return { code: 'alone', kind, name: { ...name, ...(clash === undefined ? {} : { clash }) } };
   }
   const asked = reference.parts.filter(({ name }) => filter(series.name, name));
   if (asked.length === 0) return leftOut('filtered');
   const names = asked.flatMap(({ name, labels }) => {
     const { description } = REFERENCE_METRICS[name];
-    const named = pointName(name, labels, identity);
+    const named = pointName(name, labels, rules);
     return named === undefined ? [] : [{ ...named, description }];
   });
   const { bundle, engine } = reference;
@@ -126,14 +133,24 @@ function nameSeries(series: Series, kind: PointKind, rules: NamingRules): Series
 }
 
 /** Undefined where Dynatrace would refuse it. */
-function pointName(metric: string, labels: Labels, identity: Attributes): PointName | undefined {
+function pointName(
+  metric: string,
+  labels: Labels,
+  { identity, added }: Pick<NamingRules, 'identity' | 'added'>,
+): PointName | undefined {
   const name = dynatrace.metricKey(metric);
-  const attributes = dynatrace.pointAttributes(...identified(labels, identity));
+  const attributes = dynatrace.pointAttributes(...identified(labels, identity), added);
   if (name === undefined || attributes === undefined) return undefined;
   const sorted = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
   const known = knownUnit(metric);
   const unit = { ...(known === undefined ? {} : { known }), guessed: unitInName(metric) };
   return { name, attributes, identity: JSON.stringify([name, sorted]), unit };
+}
+
+function describeClash({ key, labels }: Series): string | undefined {
+  const clash = dynatrace.clashingLabels(labels);
+  if (clash === undefined) return undefined;
+  return `Dynatrace could not tell the labels ${clash.join(' and ')} of ${key} apart: the first is sent`;
 }
 
 /** A page or a rule may name another job and instance than the target's (`honor_labels`): then they are the identity. */

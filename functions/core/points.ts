@@ -28,6 +28,8 @@ export interface Sendables {
   /** Series of which nothing is sent, by choice or because it cannot be: nothing is owed for them any more. */
   readonly dropped: readonly SeriesState[];
   readonly drops: ReadonlyMap<DropReason, number>;
+  /** The first of what Dynatrace could not tell apart, in words. */
+  readonly collision?: string;
 }
 
 /** Increases of series with the same kind and bounds, under one or more names. */
@@ -54,6 +56,8 @@ interface GaugeSum {
   timeMs: number;
 }
 
+const SUMMARY_PARTS = ['_count', '_sum'] as const;
+
 /** One target at a tick, on its way to points. */
 interface Building {
   readonly target: Target;
@@ -61,8 +65,17 @@ interface Building {
   readonly sendables: Sendable[];
   readonly dropped: SeriesState[];
   readonly drops: Map<DropReason, number>;
-  /** Identity -> the sum that has it; undefined where it is a gauge's. One point per identity and tick. */
-  readonly taken: Map<string, Sum | undefined>;
+  /** Identity -> who has it: one point per identity and tick. */
+  readonly taken: Map<string, Taken>;
+  /** The first of what Dynatrace could not tell apart, in words. */
+  collision: string | undefined;
+}
+
+interface Taken {
+  /** Of the series. */
+  readonly key: string;
+  /** None where it is a gauge's. */
+  readonly sum?: Sum;
 }
 
 /** Builds the points of one target at a tick: increases from the state, gauges from the page if there is one. */
@@ -75,7 +88,15 @@ export function buildPoints(
   memory: Memory,
 ): Sendables {
   const drops = new Map<DropReason, number>();
-  const building: Building = { target, tickMs, sendables: [], dropped: [], drops, taken: new Map() };
+  const building: Building = {
+    target,
+    tickMs,
+    sendables: [],
+    dropped: [],
+    drops,
+    taken: new Map(),
+    collision: undefined,
+  };
   const naming = createNaming(target, displacedOn(target, due, page), memory);
   const reported = nameReport(building, report, naming, memory);
   const metadata = new Map(page?.cumulative.map((reading) => [reading.series, reading.metadata]));
@@ -86,13 +107,13 @@ export function buildPoints(
     const names = naming(state.series, state.kind);
     const increase = sendableIncrease(state);
     if (names.code === 'left_out') drop(building, names.reason, [state]);
-    else if (names.code === 'alone' && building.taken.has(names.name.identity))
+    else if (names.code === 'alone' && isTaken(building, names.name, state.series.key, state.kind))
       drop(building, 'duplicate', [state]);
     else if (!increase.every((value) => Number.isFinite(value))) drop(building, 'nan', [state]);
     else if (names.code === 'alone') {
       const sum = newSum(state.series.key, metadata.get(state.series));
       add(sum, state, increase, [names.name]);
-      building.taken.set(names.name.identity, sum);
+      take(building, names.name, { key: sum.key, sum }, state.kind);
       alone.push(sum);
     } else {
       const sum = bundleOf(bundles, names.bundle, state);
@@ -102,8 +123,32 @@ export function buildPoints(
   sendSums(building, alone, [...bundles.values()].flat());
   addGauges(building, page?.gauges ?? [], naming);
   building.sendables.push(...reported);
-  const { sendables, dropped } = building;
-  return { sendables, dropped, drops };
+  const { sendables, dropped, collision } = building;
+  return { sendables, dropped, drops, ...(collision === undefined ? {} : { collision }) };
+}
+
+/** Whether another series has the name and dimensions already; the first such is described. */
+function isTaken(building: Building, name: PointName, key: string, kind?: SeriesState['kind']): boolean {
+  const other = identitiesOf(name, kind).flatMap((identity) => building.taken.get(identity) ?? [])[0];
+  if (other === undefined) return false;
+  building.collision ??= `Dynatrace could not tell ${key} from ${other.key}: the second is sent, as ${name.name}`;
+  return true;
+}
+
+function take(building: Building, name: PointName, taken: Taken, kind?: SeriesState['kind']): void {
+  building.collision ??= name.clash;
+  for (const identity of identitiesOf(name, kind)) building.taken.set(identity, taken);
+}
+
+/** A summary is two points. */
+function identitiesOf(name: PointName, kind: SeriesState['kind'] | undefined): readonly string[] {
+  if (kind !== 'summary') return [name.identity];
+  const [, attributes] = JSON.parse(name.identity) as [string, unknown];
+  return SUMMARY_PARTS.map((suffix) => JSON.stringify([partName(name.name, suffix), attributes]));
+}
+
+function partName(name: string, suffix: string): string {
+  return dynatrace.metricKey(`${name}${suffix}`) ?? name;
 }
 
 /** Which of several sources of a metric the page shows; without a page, which of them owe something. */
@@ -133,7 +178,7 @@ function nameReport(
       drop(building, 'filtered');
       return [];
     }
-    building.taken.set(names.name.identity, undefined);
+    take(building, names.name, { key: series.key });
     const about: Metadata = { type: 'gauge', help, unit };
     const point: DataPoint = { kind: 'gauge', ...fields(names.name, about, building.tickMs), value };
     return [{ key: series.key, states: [], points: [point] }];
@@ -193,13 +238,13 @@ function sendSums(building: Building, alone: readonly Sum[], bundles: readonly S
   fit.sort((a, b) => a.startMs - b.startMs);
   const sent: Sum[] = [];
   for (const sum of fit) {
-    const rivals = sum.parts.flatMap(({ name }) => taken.get(name.identity) ?? []);
+    const rivals = sum.parts.flatMap(({ name }) => taken.get(name.identity)?.sum ?? []);
     const isOldest = rivals.every(
       (rival) => isUnchanged(building, rival) || (alone.includes(rival) && rival.startMs > sum.startMs),
     );
     if (!isOldest) continue;
     for (const rival of rivals) waiting.add(rival);
-    for (const { name } of sum.parts) taken.set(name.identity, sum);
+    for (const { name } of sum.parts) taken.set(name.identity, { key: sum.key, sum });
     sent.push(sum);
   }
   for (const sum of [...alone, ...sent]) {
@@ -251,7 +296,7 @@ function increasePoints(
     case 'counter':
       return [{ kind: 'counter', ...base, value: first }];
     case 'histogram': {
-      const all = { bounds, buckets: rest };
+      const all = dynatrace.withoutNegativeBounds(bounds, rest);
       return [
         {
           kind: 'histogram',
@@ -264,14 +309,14 @@ function increasePoints(
     }
     case 'summary':
       return [
-        { kind: 'counter', ...base, name: `${base.name}_count`, unit: '', value: count },
-        { kind: 'counter', ...base, name: `${base.name}_sum`, value: first },
+        { kind: 'counter', ...base, name: partName(base.name, '_count'), unit: '', value: count },
+        { kind: 'counter', ...base, name: partName(base.name, '_sum'), value: first },
       ];
   }
 }
 
 function addGauges(building: Building, gauges: readonly GaugeReading[], naming: Naming): void {
-  const { tickMs, taken, sendables } = building;
+  const { tickMs, sendables } = building;
   const sums = new Map<string, GaugeSum>();
   for (const { series, value, metadata: about, timeMs = tickMs } of gauges) {
     const names = naming(series, 'gauge');
@@ -279,11 +324,11 @@ function addGauges(building: Building, gauges: readonly GaugeReading[], naming: 
     else if (!dynatrace.isTimeTaken(timeMs, tickMs)) drop(building, 'unsendable');
     else if (names.code === 'alone') {
       const { name } = names;
-      if (taken.has(name.identity)) {
+      if (isTaken(building, name, series.key)) {
         drop(building, 'duplicate');
         continue;
       }
-      taken.set(name.identity, undefined);
+      take(building, name, { key: series.key });
       const point: DataPoint = { kind: 'gauge', ...fields(name, about, timeMs), value };
       sendables.push({ key: series.key, states: [], points: [point] });
     } else {
@@ -296,11 +341,11 @@ function addGauges(building: Building, gauges: readonly GaugeReading[], naming: 
     }
   }
   for (const { key, name, byEngine, timeMs } of sums.values()) {
-    if (taken.has(name.identity)) {
+    if (isTaken(building, name, key)) {
       drop(building, 'duplicate');
       continue;
     }
-    taken.set(name.identity, undefined);
+    take(building, name, { key });
     const value = foldGauge(name.name, byEngine);
     if (!Number.isFinite(value)) {
       drop(building, 'nan');

@@ -3,7 +3,8 @@
  * each bring their own; no port throws for what the world did.
  */
 import type { Caution } from './caution.ts';
-import type { Target } from './model.ts';
+import type { Attributes, Target } from './model.ts';
+import type { SelfFacts } from './self-facts.ts';
 import type { CommitOutcome, ExportOutcome, ScrapeFailureCode } from './outcome.ts';
 
 /** Wall time for what others read, monotonic time for durations and deadlines; both integer milliseconds. */
@@ -42,6 +43,8 @@ export interface TargetItem {
   readonly job: string;
   readonly instance: string;
   readonly url: string;
+  /** Of the job (`dynatrace: attributes:`), so that what is owed can be sent without it; absent if there are none. */
+  readonly attributes?: Attributes;
   readonly up: boolean;
   readonly samples: number;
   /** Rises by one with each write; absent before the first. The write's condition. */
@@ -80,6 +83,8 @@ export type Claim =
       readonly caution: Caution;
       /** Targets whose commit failed in the run before: written successfully before their deltas leave again. */
       readonly uncommitted: readonly string[];
+      /** What the last run that ended counted of itself (core/self-facts). */
+      readonly self?: SelfFacts;
     }
   /** A doubled or late message: a run of this tick or a later one has begun. */
   | { readonly code: 'not_newer'; readonly tickMs: number }
@@ -90,6 +95,8 @@ export interface Legacy {
   /** Targets whose commit failed. */
   readonly uncommitted: readonly string[];
   readonly caution: Caution;
+  /** What it counted of itself; absent where nothing is said of that. */
+  readonly self?: SelfFacts;
 }
 
 export interface State {

@@ -1,6 +1,7 @@
 /** What a run has to say of itself: facts, which an adapter prints and publishes. */
 import { owed } from './baseline.ts';
 import type { DropReason, ExportOutcome } from './outcome.ts';
+import { type Rejection, addRejections, readRejections } from './rejections.ts';
 import type { TargetRun } from './target-run.ts';
 import type { ShardWork } from './work.ts';
 
@@ -30,6 +31,8 @@ export interface TargetReport {
   /** Points of this run, whatever became of them; and the job's `points_budget` where they are more than it. */
   readonly points: number;
   readonly overBudget?: number;
+  /** The first of what Dynatrace could not tell apart (dropped as `duplicate`), in words. */
+  readonly collision?: string;
   /** Series that Dynatrace refuses as malformed, tried again with growing pauses (D12). */
   readonly suspects: readonly string[];
   /** Series with something pending after this run, and the start of the oldest window owed. */
@@ -49,9 +52,13 @@ export interface RunReport {
   readonly pointsSent: number;
   /** Refused by Dynatrace in a partial success: lost for good. */
   readonly pointsRejected: number;
+  /** The same by reason and metric. */
+  readonly rejections: readonly Rejection[];
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
   readonly pending: number;
   readonly pendingSinceMs?: number;
+  /** Series with a baseline, of the targets of this run. */
+  readonly seriesTracked: number;
   /** Targets of which something was pending before this run and nothing is now: a gap of theirs was filled. */
   readonly caughtUp: number;
   readonly commitsFailed: number;
@@ -82,13 +89,25 @@ export function reportRun(
     exports,
     pointsSent: accepted.reduce((sum, { points }) => sum + points, 0) - pointsRejected,
     pointsRejected,
+    rejections: rejectionsOf(exports),
     drops: Object.fromEntries([...drops].sort(([a], [b]) => (a < b ? -1 : 1))),
     pending: targets.reduce((sum, target) => sum + target.pending, 0),
     ...(since.length === 0 ? {} : { pendingSinceMs: Math.min(...since) }),
+    seriesTracked: runs.reduce((sum, { baseline }) => sum + (baseline?.series.size ?? 0), 0),
     caughtUp: runs.filter((run, i) => isCaughtUp(run, targets[i]?.pending)).length,
     commitsFailed: targets.filter((target) => target.commitError !== undefined).length,
     durationMs,
   };
+}
+
+export function rejectionsOf(exports: readonly ExportReport[]): readonly Rejection[] {
+  return exports.reduce<readonly Rejection[]>(
+    (all, { outcome }) =>
+      outcome.code === 'partial'
+        ? addRejections(all, readRejections(outcome.message, outcome.rejectedPoints))
+        : all,
+    [],
+  );
 }
 
 function isCaughtUp({ item, skipped, commitError }: TargetRun, pending: number | undefined): boolean {
@@ -104,6 +123,7 @@ function reportTarget({
   error,
   commitError,
   refused,
+  collision,
   baseline,
   sendables,
 }: TargetRun): TargetReport {
@@ -125,6 +145,7 @@ function reportTarget({
     ...(example === undefined ? {} : { refusedExample: `line ${example.line}: ${example.cause}` }),
     points,
     ...(pointsBudget > 0 && points > pointsBudget ? { overBudget: pointsBudget } : {}),
+    ...(collision === undefined ? {} : { collision }),
     suspects: baseline?.suspects.map(({ key }) => key) ?? [],
     pending: series,
     ...(sinceMs === undefined ? {} : { pendingSinceMs: sinceMs }),

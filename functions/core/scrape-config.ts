@@ -110,6 +110,8 @@ export interface ScrapeSettings {
   readonly httpHeaders: readonly HttpHeader[];
   readonly initialValue: InitialValue;
   readonly output: OutputSettings;
+  /** Dimensions that each point of the job has. */
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 export interface ScrapeConfig {

@@ -4,7 +4,7 @@
  */
 import { type Body, bytesOf, halve, packBodies } from './bodies.ts';
 import { type Caution, cautionAtEnd, maxBodyPoints } from './caution.ts';
-import { type DropReason, type ExportOutcome, unreachable } from './outcome.ts';
+import { type DropReason, type ExportOutcome, describeOutcome, unreachable } from './outcome.ts';
 import type { Sendable } from './points.ts';
 import type { Clock, Export } from './ports.ts';
 import { type ExportReport, addDrops } from './report.ts';
@@ -144,7 +144,7 @@ function record(
 ): void {
   const accepted = outcome?.code === 'accepted' || outcome?.code === 'partial';
   for (const { owner, sendables } of parts) {
-    owner.lastOutcome = outcome?.code ?? owner.lastOutcome;
+    owner.lastOutcome = outcome === undefined ? owner.lastOutcome : describeOutcome(outcome);
     for (const { key, states } of sendables) {
       if (accepted && owner.suspects.has(key)) owner.cleared.add(key);
       if (states.length === 0 && !accepted) addDrops(drops, new Map([['gauge_not_delivered', 1]]));

@@ -30,6 +30,8 @@ export interface TargetRun {
   error: string | undefined;
   /** Lines of the page that could not be read. */
   refused: Refused | undefined;
+  /** The first of what Dynatrace could not tell apart, in words. */
+  collision: string | undefined;
   /** Another process answered than before (D8). */
   flipped: boolean;
   /** No document names it any more: it is not scraped, only what it owes is sent (D4). */
@@ -90,6 +92,11 @@ export function beginDrain(
   return run.skipped ? undefined : { ...run, vanished: true, samples: loaded.item.samples };
 }
 
+/** The product's own points travel as a target's do; there is no state behind them. */
+export function beginSelf(target: Target, sendables: readonly Sendable[], tickMs: number): TargetRun {
+  return { ...newRun(target, tickMs, undefined, undefined), sendables };
+}
+
 function newRun(
   target: Target,
   tickMs: number,
@@ -104,6 +111,7 @@ function newRun(
     samples: 0,
     error,
     refused: undefined,
+    collision: undefined,
     flipped: false,
     vanished: false,
     skipped: error !== undefined,
@@ -143,6 +151,7 @@ export function itemOf(
     job: target.job,
     instance: target.instance,
     url: run.vanished && item !== undefined ? item.url : urlOf(target, target.path || DEFAULT_PATHS[0]),
+    attributes: Object.keys(target.attributes).length === 0 ? undefined : target.attributes,
     up: run.up,
     samples: run.samples,
     version: run.version + 1,

@@ -28,6 +28,7 @@ export const DEFAULT_SCRAPE_SETTINGS: ScrapeSettings = {
   httpHeaders: [],
   initialValue: 'auto',
   output: DEFAULT_OUTPUT,
+  attributes: {},
 };
 
 /** Tried in turn where no path is configured: NIM's own, then that of vLLM, SGLang, Triton and everyone else. */
@@ -49,11 +50,11 @@ export function createTarget(identity: TargetIdentity, intervalMs: number = DEFA
 }
 
 /** A target as far as its state item tells it: enough to send what it owes. */
-export function targetOfItem({ key, job, instance, url, output }: TargetItem): Target {
+export function targetOfItem({ key, job, instance, url, output, attributes = {} }: TargetItem): Target {
   const { protocol, host } = URL.canParse(url) ? new URL(url) : { protocol: 'http:', host: instance };
   const scheme = protocol === 'https:' ? 'https' : 'http';
   const target = createTarget({ job, instance, scheme, address: host, path: '', params: [] });
-  return { ...target, key, output: readOutputText(output) };
+  return { ...target, key, output: readOutputText(output), attributes };
 }
 
 /** The URL of a target at `path`. */
@@ -74,6 +75,8 @@ export function shapeOf(path: string, format: string, reading: string): number {
 
 /** Resource attributes as the Collector's Prometheus receiver sets them. */
 export function resourceOf(target: Target): Attributes {
+  // What the product says of itself has no address (core/self-metrics).
+  if (target.address === '') return identityOf(target);
   const { host, port } = hostAndPort(target);
   return {
     'service.name': target.job,

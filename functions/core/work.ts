@@ -14,6 +14,8 @@ export interface ShardWork {
   readonly writer: string;
   /** On the monotonic clock; nothing is posted or written after it. */
   readonly deadlineMs: number;
+  /** Whether the shard sends what it counts of itself as well. */
+  readonly selfMetrics?: boolean;
 }
 
 /** What travels in the queue: everything the worker needs but secrets and its own facts. */
@@ -159,7 +161,8 @@ function isTarget(value: unknown): value is Target {
     texts.every((text) => typeof text === 'string') &&
     numbers.every((number) => typeof number === 'number' && number > 0) &&
     (target.scheme === 'http' || target.scheme === 'https') &&
-    lists.every(Array.isArray)
+    lists.every(Array.isArray) &&
+    typeof target.attributes === 'object'
   );
 }
 

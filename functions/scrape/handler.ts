@@ -20,6 +20,7 @@ import { createState } from '../adapters/state-dynamodb.ts';
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import { createMemory } from '../core/point-names.ts';
 import { type Secrets, tokenNameOf } from '../core/secrets.ts';
+import { createToldOnce } from '../core/told-once.ts';
 import { type WorkDeps, workOff } from './work-off.ts';
 
 const log = createLog({ service: 'scrape' });
@@ -71,6 +72,8 @@ const deps: WorkDeps = {
   memory: createMemory(),
   log,
   metrics: createSelfMetrics({ service: 'scrape' }),
+  toldOnce: createToldOnce(),
+  selfMetrics: optional('SELF_METRICS') !== 'off',
   maxStalenessMs: requiredNumber('MAX_STALENESS_MS'),
 };
 

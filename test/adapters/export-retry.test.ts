@@ -6,7 +6,7 @@ import { answering, openExport } from './export-bench.ts';
 import { closedPort, serveHttp, serveTcp, testCertificate } from './local-servers.ts';
 
 describe('retries', () => {
-  test('429 and 503 are tried again until accepted, with a doubling wait', async (t) => {
+  test('row 11: 429 and 503 are tried again until accepted, with a doubling wait', async (t) => {
     const server = await answering(t, 503, 429, 503, 200);
     const { send, waits, attempts } = openExport(t, `http://${server.address}`);
     assert.equal((await send()).code, 'accepted');
@@ -90,7 +90,7 @@ describe('retries', () => {
     assert.equal((await trusting.send()).code, 'accepted');
   });
 
-  test('the server says how long', async (t) => {
+  test('row 13: the server says how long', async (t) => {
     const date = 'Tue, 24 Nov 2026 20:00:00 GMT';
     const inTenSeconds = `${Date.UTC(2026, 10, 24, 20, 0, 10)}000`;
     const says: readonly (readonly [Readonly<Record<string, string>>, waitMs: number])[] = [

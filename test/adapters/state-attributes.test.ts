@@ -14,6 +14,7 @@ const FULL: Required<TargetItem> = {
   job: 'nim',
   instance: '10.0.1.17:8000',
   url: 'http://10.0.1.17:8000/v1/metrics',
+  attributes: { 'dt.cost.product': 'chat' },
   up: false,
   samples: 392,
   version: 7,
@@ -30,6 +31,7 @@ const FULL: Required<TargetItem> = {
 };
 
 const OPTIONAL = [
+  'attributes',
   'lastTickMs',
   'lastScrapeAtMs',
   'lastError',
@@ -50,6 +52,7 @@ describe('attributes', () => {
       job: { S: 'nim' },
       instance: { S: '10.0.1.17:8000' },
       url: { S: 'http://10.0.1.17:8000/v1/metrics' },
+      attributes: { M: { 'dt.cost.product': { S: 'chat' } } },
       up: { BOOL: false },
       samples: { N: '392' },
       version: { N: '7' },

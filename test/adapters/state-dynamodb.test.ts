@@ -66,6 +66,7 @@ describe('items', () => {
   /** Every field: a new one in TargetItem does not compile before it is here. */
   const full = (): Required<TargetItem> => ({
     ...item({ up: false, samples: 0 }),
+    attributes: { 'dt.cost.product': 'chat' },
     lastTickMs: TICK_MS,
     lastScrapeAtMs: TICK_MS + 1,
     lastError: 'cannot scrape: refused; start it',

@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { NO_CAUTION } from '../../functions/core/caution.ts';
 import type { DynamoDbFaults } from '../fakes/dynamodb-faults.ts';
+import type { SelfFacts } from '../../functions/core/self-facts.ts';
 import { type StateTable, TICK_MS, clock, openStateTable, soon, stateOf } from './state-table.ts';
 
 let faults: DynamoDbFaults;
@@ -81,6 +82,23 @@ describe('claim and end', () => {
     }
   });
 
+  test('so is what the run counted of itself, until another has ended', async () => {
+    const self: SelfFacts = {
+      counts: [{ name: 'points.dropped', reason: 'nan', value: 3, sinceMs: TICK_MS }],
+      pendingPoints: 1,
+      pendingSinceMs: TICK_MS,
+      exportDurationMs: 20,
+      exportBytes: 4_096,
+      seriesTracked: 78,
+    };
+    await claim(TICK_MS, 'run-a');
+    await stateOf(client).end(shard, TICK_MS, 'run-a', { ...legacy(), self }, soon());
+    const { self: left } = (await claim(TICK_MS + 1, 'run-b')) as { self?: unknown };
+    assert.deepEqual(left, self);
+    await stateOf(client).end(shard, TICK_MS + 1, 'run-b', legacy(), soon());
+    assert.equal('self' in (await claim(TICK_MS + 2, 'run-c')), false);
+  });
+
   test('the shard item as a person sees it', async () => {
     await claim(TICK_MS, 'run-a');
     const started = {
@@ -99,6 +117,7 @@ describe('claim and end', () => {
       unknowns: { N: '0' },
       waitTicks: { N: '0' },
       uncommitted: { L: [{ S: 'target/x' }] },
+      self: { S: '' },
     };
     assert.deepEqual(await attributes(`shard/${shard}`), { ...started, ...ended });
     await claim(TICK_MS + 1, 'run-b');

@@ -167,7 +167,7 @@ describe('D5: new series of a known target', () => {
   });
 });
 
-describe('D6: new targets', () => {
+describe('row 10: D6: new targets', () => {
   const first = (startS: number | undefined, facts = {}) =>
     startStory(facts).run(0, counters({ a_total: 5 }, startS));
 

@@ -243,6 +243,26 @@ describe('every mistake has its place and its remedy', () => {
       job('dynatrace: {initial_value: never}'),
       '2:28 cannot use initial_value: "never" is none of its values; write one of auto, keep, drop',
     ],
+    [
+      job('dynatrace: {attributes: {Cost-Center: a}}'),
+      '2:26 cannot use the attribute "Cost-Center": Dynatrace takes lower case letters, digits, dots, hyphens and underscores; write cost-center',
+    ],
+    [
+      job('dynatrace: {attributes: {service.name: a}}'),
+      '2:26 cannot use the attribute "service.name": it says which series a point is of; job_name and the address set it',
+    ],
+    [
+      job('dynatrace: {attributes: {team: ""}}'),
+      '2:32 cannot use the attribute "team": its value is empty, and Dynatrace refuses that; write a value, or remove it',
+    ],
+    [
+      job('dynatrace: {attributes: {team: [a]}}'),
+      '2:32 cannot use the attribute "team": its value is a list; write one text',
+    ],
+    [
+      job(`dynatrace: {attributes: {team: ${'x'.repeat(256)}}}`),
+      '2:32 cannot use the attribute "team": its value is longer than 255 characters; shorten it',
+    ],
     [job('timeout: 5s'), '2:1 cannot use timeout: it is no key of a scrape_config; write scrape_timeout'],
     [
       job('metricsPath: /a'),

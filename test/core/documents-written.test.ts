@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { MAX_ATTRIBUTES } from '../../functions/core/config/config-bounds.ts';
 import { readDocuments } from '../../functions/core/config/documents.ts';
 import type { ScrapeConfig } from '../../functions/core/scrape-config.ts';
 import { WRITTEN } from './written-documents.ts';
@@ -111,6 +112,37 @@ describe('what Prometheus has otherwise, or the vectors do not show', () => {
       { name: '/p/targets/nim', value: 'dynatrace: {initial_value: keep}' },
     ]);
     assert.equal(configs[0]?.settings.initialValue, 'keep');
+  });
+
+  test('static attributes are texts, in the order of their keys', () => {
+    const value = `
+dynatrace:
+  attributes:
+    k8s.cluster.name: prod
+    dt.cost.costcenter: 4711
+    dt.security_context: team-a
+    spot: true`;
+    assert.deepEqual(readDocuments([{ name: '/p/targets/nim', value }]).configs[0]?.settings.attributes, {
+      'dt.cost.costcenter': '4711',
+      'dt.security_context': 'team-a',
+      'k8s.cluster.name': 'prod',
+      spot: 'true',
+    });
+  });
+
+  test(`${MAX_ATTRIBUTES} static attributes are read, one more is not`, () => {
+    const read = (count: number) =>
+      readDocuments([
+        {
+          name: '/p/targets/nim',
+          value: `dynatrace: {attributes: {${Array.from({ length: count }, (_, i) => `a${i}: x`).join(', ')}}}`,
+        },
+      ]);
+    assert.equal(
+      Object.keys(read(MAX_ATTRIBUTES).configs[0]?.settings.attributes ?? {}).length,
+      MAX_ATTRIBUTES,
+    );
+    assert.match(read(MAX_ATTRIBUTES + 1).problems[0]?.message ?? '', /attributes.*20/);
   });
 
   test('job_name may be left to the name of the parameter by one scrape_config alone', () => {

@@ -8,11 +8,13 @@ import {
   MAX_METRIC_KEY_LENGTH,
   MAX_UNIT_LENGTH,
   OWN_DIMENSIONS,
+  clashingLabels,
   description,
   dimensionKey,
   metricKey,
   pointAttributes,
   unit,
+  withoutNegativeBounds,
 } from '../../functions/core/dynatrace.ts';
 
 const IDENTITY = { 'service.name': 'nim', 'service.instance.id': '10.0.0.1:8000' };
@@ -30,6 +32,7 @@ describe('metric keys', () => {
     ['größe_total', 'gr__e_total'],
     [`go ${ROCKET}`, 'go___'],
     ['ab', 'ab'],
+    ['dt.sfm.mine', 'dt_sfm.mine'],
     ['a', undefined],
     ['_a', undefined],
     ['', undefined],
@@ -40,11 +43,12 @@ describe('metric keys', () => {
     test(`${JSON.stringify(name)} is ${key ?? 'unsendable'}`, () => assert.equal(metricKey(name), key));
   }
 
-  test(`${MAX_METRIC_KEY_LENGTH} characters fit, one more does not`, () => {
+  test(`${MAX_METRIC_KEY_LENGTH} characters fit, more end in a hash of all`, () => {
     const longest = 'a'.repeat(MAX_METRIC_KEY_LENGTH);
     assert.equal(metricKey(longest), longest);
     assert.equal(metricKey(`_${longest}`), longest);
-    assert.equal(metricKey(`${longest}a`), undefined);
+    assert.equal(metricKey(`${longest}a`), `${longest.slice(12)}_1068xx36gs6`);
+    assert.notEqual(metricKey(`${longest}b`), metricKey(`${longest}a`));
   });
 });
 
@@ -65,10 +69,10 @@ describe('dimension keys', () => {
     test(`${JSON.stringify(name)} is ${JSON.stringify(key)}`, () => assert.equal(dimensionKey(name), key));
   }
 
-  test(`cut at ${MAX_DIMENSION_KEY_LENGTH} characters`, () => {
+  test(`${MAX_DIMENSION_KEY_LENGTH} characters fit, more end in a hash of all`, () => {
     const longest = 'a'.repeat(MAX_DIMENSION_KEY_LENGTH);
     assert.equal(dimensionKey(longest), longest);
-    assert.equal(dimensionKey(`${longest}b`), longest);
+    assert.equal(dimensionKey(`${longest}b`), `${longest.slice(12)}_2g4ggil8x9a`);
   });
 });
 
@@ -86,6 +90,30 @@ describe('point attributes', () => {
 
   test('of labels that become one key, the first stays', () => {
     assert.deepEqual({ ...pointAttributes(['A', '1', 'a', '2'], {}) }, { a: '1' });
+  });
+
+  test('which is told', () => {
+    assert.deepEqual(clashingLabels(['A', '1', 'B', '2', 'a', '3']), ['A', 'a']);
+    assert.equal(clashingLabels(['_', '1', '__', '2', 'a', '3']), undefined);
+  });
+
+  test('what a job adds: a label says otherwise but for dt.*, identity is never changed', () => {
+    const added = {
+      'dt.security_context': 'team-a',
+      'k8s.cluster.name': 'prod',
+      model_name: 'other',
+      'service.name': 'impostor',
+    };
+    const labels = ['dt.security_context', 'all', 'model_name', 'llama'];
+    assert.deepEqual(
+      { ...pointAttributes(labels, IDENTITY, added) },
+      {
+        'dt.security_context': 'team-a',
+        model_name: 'llama',
+        'k8s.cluster.name': 'prod',
+        ...IDENTITY,
+      },
+    );
   });
 
   test('labels of which no key is left are left out', () => {
@@ -115,16 +143,19 @@ describe('point attributes', () => {
     ]);
   });
 
-  test(`values are cut at ${MAX_DIMENSION_VALUE_LENGTH} characters, never inside a surrogate pair`, () => {
+  test(`values of more than ${MAX_DIMENSION_VALUE_LENGTH} characters end in a hash of all, pairs stay whole`, () => {
     const full = 'x'.repeat(MAX_DIMENSION_VALUE_LENGTH);
-    const short = full.slice(1);
-    const cut = (value: string) => pointAttributes(['a', value], {})?.['a'];
-    assert.equal(cut(full), full);
-    assert.equal(cut(`${full}y`), full);
-    assert.equal(cut(`${short}${ROCKET}`), short);
-    assert.equal(cut(`${short.slice(1)}${ROCKET}`), `${short.slice(1)}${ROCKET}`);
-    assert.equal(cut(`${short.slice(1)}${ROCKET}y`), `${short.slice(1)}${ROCKET}`);
-    assert.equal(pointAttributes([], { 'service.name': `${full}y` })?.['service.name'], full);
+    const kept = full.slice(12);
+    const sent = (value: string) => pointAttributes(['a', value], {})?.['a'] ?? '';
+    assert.equal(sent(full), full);
+    assert.equal(sent(`${full}y`), `${kept}_0wiffses7gy`);
+    assert.notEqual(sent(`${full}z`), sent(`${full}y`));
+    const whole = `${full.slice(2)}${ROCKET}`;
+    assert.equal(sent(whole), whole);
+    const split = sent(`${kept.slice(1)}${ROCKET}${full}`);
+    assert.equal(split.slice(0, -12), kept.slice(1));
+    assert.equal(split.length, MAX_DIMENSION_VALUE_LENGTH - 1);
+    assert.equal(pointAttributes([], { 'service.name': `${full}y` })?.['service.name'], sent(`${full}y`));
   });
 
   test(`${MAX_DIMENSIONS} dimensions, ours of them ${OWN_DIMENSIONS}, fit; one more does not`, () => {
@@ -170,3 +201,28 @@ describe('units and descriptions', () => {
     assert.equal(description(`${full.slice(1)}${ROCKET}`), full.slice(1));
   });
 });
+
+describe('bounds below zero', () => {
+  const CASES: readonly [bounds: number[], buckets: number[], left: number[], sums: number[]][] = [
+    [
+      [-5, -1, 0, 1],
+      [1, 2, 3, 4, 5],
+      [0, 1],
+      [6, 4, 5],
+    ],
+    [[-5, 2], [1, 2, 3], [2], [3, 3]],
+    [[-5, -1], [1, 2, 3], [], [6]],
+    [
+      [0, 1],
+      [1, 2, 3],
+      [0, 1],
+      [1, 2, 3],
+    ],
+    [[], [7], [], [7]],
+  ];
+  for (const [bounds, buckets, left, sums] of CASES) {
+    test(`${bounds.join()} become ${left.join()}`, () =>
+      assert.deepEqual(withoutNegativeBounds(bounds, buckets), { bounds: left, buckets: sums }));
+  }
+});
+

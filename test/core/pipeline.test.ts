@@ -94,6 +94,8 @@ describe('the story of a run', () => {
       code: 'ended',
       pointsSent: 6,
       pointsRejected: 0,
+      rejections: [],
+      seriesTracked: 1,
       drops: {},
       pending: 0,
       caughtUp: 0,
@@ -328,7 +330,7 @@ describe('when an item expires', () => {
     const { item: pending } = await run(60, 7);
     assert.equal(pending?.expiresAtMs, T0_MS + 60_000 + STALENESS_MS + PENDING_GRACE_MS);
     assert.equal(pending.pendingSinceMs, T0_MS);
-    assert.equal(pending.lastOutcome, 'retry');
+    assert.equal(pending.lastOutcome, 'retry: as scripted');
     assert.equal(pending.lastExportAtMs, T0_MS);
 
     const world = createWorld();

@@ -38,7 +38,7 @@ function deliveredCounts(points: readonly ReceivedPoint[]): Counts {
   const counts = new Map<string, number>();
   const add = (key: string, value: number) => counts.set(key, (counts.get(key) ?? 0) + value);
   for (const point of points) {
-    if (point.kind === 'gauge') continue;
+    if (point.kind === 'gauge' || point.name.startsWith('nim_to_dynatrace.')) continue;
     const labels = Object.entries(point.attributes)
       .filter(([name]) => !name.startsWith('service.'))
       .map(([name, value]) => `${name}="${value}"`)

@@ -197,8 +197,9 @@ describe('Dynatrace refuses', () => {
       },
     );
     const { worked } = await deployment.tick();
-    const { rejected, problem } = lineOf(worked[0], 'export_partial');
-    assert.deepEqual([rejected, problem], [2, 'Reason: X']);
+    const { reason, points, problem } = lineOf(worked[0], 'export_partial');
+    assert.deepEqual([reason, points, problem], ['X', 2, 'Reason: X']);
+    assert.deepEqual(lineOf(worked[0], 'run_finished')['rejections'], { X: 2 });
     const { pointsSent, pointsRejected, pendingSeries } = lineOf(worked[0], 'run_finished');
     assert.deepEqual([pointsSent, pointsRejected, pendingSeries], [deployment.receiver.points.length, 2, 0]);
     const { worked: next } = await deployment.tick();

@@ -9,6 +9,7 @@ import { type EmbeddedDynamodb, startEmbeddedDynamodb } from '../../functions/cl
 import { createMemory } from '../../functions/core/point-names.ts';
 import { MAX_MESSAGE_AGE_MS, writeMessage } from '../../functions/core/work.ts';
 import { MARGIN_MS, VISIBILITY_TIMEOUT_MS, workOff } from '../../functions/scrape/work-off.ts';
+import { createToldOnce } from '../../functions/core/told-once.ts';
 import { type Build, SOURCE, buildBundles, recordOf, startDeployment } from '../fakes/deployment.ts';
 import { FAKE_AWS } from '../fakes/aws-json.ts';
 
@@ -56,6 +57,8 @@ async function workedOff(about: {
       memory: createMemory(),
       log,
       metrics: { publish: () => undefined },
+      toldOnce: createToldOnce(),
+      selfMetrics: false,
       maxStalenessMs: 0,
     },
   );

@@ -32,6 +32,7 @@ export const INVARIANTS = [
   'D10 up tells the truth',
   'D11 identity',
   'D12 no poison',
+  'self-metrics never count twice',
   'nothing is sent too late',
   'nothing is thrown',
 ] as const;

@@ -1,7 +1,7 @@
 /** What each run did, and the rules of D2 between runs: what may leave when, and what may leave twice. */
 import type { DecodedPoint } from '../../functions/cli/world/otlp-decoder.ts';
 import type { TargetItem } from '../../functions/core/ports.ts';
-import { instanceOf } from '../fakes/ports.ts';
+import { instanceOf, printPoint } from '../fakes/ports.ts';
 import type { ShardItem } from '../fakes/store.ts';
 import {
   type Account,
@@ -87,6 +87,7 @@ export function createBook(
   const unsure = new Map<string, string>();
   /** Stored points by tick, target and series. */
   const points = new Set<string>();
+  const selfEnds = new Map<string, bigint>();
   let legacy = { lost: 0, waited: 0 };
 
   const pages = new Map<string, number>();
@@ -159,6 +160,7 @@ export function createBook(
         evaluate('D2 deltas wait after lost answers', run.waited >= wait, at);
       }
       for (const point of body.points) {
+        if (isSelf(point)) continue;
         const instance = instanceOf(point);
         const account = run.previews.get(instance)?.account ?? accounts.get(instance);
         evaluate('D11 identity', account !== undefined, at);
@@ -180,7 +182,8 @@ export function createBook(
       }
       for (const point of body.stored) {
         const instance = instanceOf(point);
-        if (point.type !== 'gauge') unsure.set(instance, run.id);
+        if (isSelf(point)) checkSelf(selfEnds, point, evaluate, at);
+        else if (point.type !== 'gauge') unsure.set(instance, run.id);
         const labels = point.attributes.map(
           ([key, text]) => `${key}=${typeof text === 'string' ? text : ''}`,
         );
@@ -224,7 +227,7 @@ export function createBook(
       for (const { stored, outcome, settled } of run.bodies) {
         for (const point of stored) {
           const instance = instanceOf(point);
-          if (point.type === 'gauge' || settled.has(instance)) continue;
+          if (point.type === 'gauge' || settled.has(instance) || isSelf(point)) continue;
           const cause = outcome === 'unknown' || run.excuses.has('*') || run.excuses.has(instance);
           evaluate('D2 twice only for a cause', cause, () => `${instance} at ${secondsOf(run.tickMs)}`);
         }
@@ -237,6 +240,24 @@ export function createBook(
       unsure.delete(instance);
     },
   };
+}
+
+/** What the product says of itself, and not of a target. */
+function isSelf({ name }: DecodedPoint): boolean {
+  return name.startsWith('nim_to_dynatrace.');
+}
+
+/** The windows of a count of its own, once stored, begin where another ended or later: `ends`, by series. */
+function checkSelf(
+  ends: Map<string, bigint>,
+  point: DecodedPoint,
+  evaluate: Evaluate,
+  at: () => string,
+): void {
+  if (point.type === 'gauge') return;
+  const key = printPoint(point).replace(/ .*$/, '');
+  evaluate('self-metrics never count twice', point.startNs >= (ends.get(key) ?? 0n), () => `${key} ${at()}`);
+  ends.set(key, point.timeNs);
 }
 
 export function hasDeltas({ points }: Posted): boolean {

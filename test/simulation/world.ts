@@ -9,6 +9,7 @@ import { createMemory } from '../../functions/core/point-names.ts';
 import type { Export, Ports, Scrape } from '../../functions/core/ports.ts';
 import type { ShardMessage } from '../../functions/core/work.ts';
 import { dispatch } from '../../functions/dispatch/dispatch.ts';
+import { createToldOnce } from '../../functions/core/told-once.ts';
 import { workOff } from '../../functions/scrape/work-off.ts';
 import { createStore } from '../fakes/store.ts';
 import { T0_MS, createVirtualTime } from '../fakes/virtual-time.ts';
@@ -186,6 +187,8 @@ function createSimulation(plan: Plan, tally: Tally) {
       memory,
       log,
       metrics: { publish: () => undefined },
+      toldOnce: createToldOnce(),
+      selfMetrics: true,
       maxStalenessMs: MAX_STALENESS_MS,
     };
     const delivery = { body: message.body, writer: id, firstReceivedMs, remainingMs: LAMBDA_TIMEOUT_MS };

@@ -39,37 +39,64 @@ export type Judgement =
   | {
       readonly code: 'accepted';
       readonly point: ReceivedPoint;
-      /** Name and all dimensions: the identity of the stored series. */
+      /** Name and the dimensions that every environment keeps: the identity of the stored series. */
       readonly seriesKey: string;
       /** What the server would change, drop or add up without a word. */
       readonly violations: readonly string[];
     }
   | { readonly code: 'rejected'; readonly line: string };
 
+/** A point's time: as the line protocol documents it ("Metric ingestion protocol", timestamp), for all ingest alike. */
+export const MAX_AGE_MS = 3_600_000;
+export const MAX_LEAD_MS = 600_000;
 /** Dynatrace's limit of dimensions per point, after flattening resource, scope and point. */
 export const MAX_DIMENSIONS = 50;
 /** Dynatrace's limits of a metric key's length. */
 export const METRIC_KEY_LENGTH = { min: 2, max: 255 } as const;
 /** Longer ones are cut by the server, and two may become one. */
-const MAX_DIMENSION_KEY_LENGTH = 100;
-const MAX_DIMENSION_VALUE_LENGTH = 255;
+export const MAX_DIMENSION_KEY_LENGTH = 100;
+export const MAX_DIMENSION_VALUE_LENGTH = 255;
 /** A longer or non-ASCII unit is dropped. */
-const MAX_UNIT_LENGTH = 63;
-const MAX_DESCRIPTION_LENGTH = 1023;
+export const MAX_UNIT_LENGTH = 63;
+export const MAX_DESCRIPTION_LENGTH = 1023;
+/**
+ * The attributes of a resource that are dimensions everywhere; others only where an environment has "Advanced OTLP
+ * metric dimensions" switched on (setting `builtin:opentelemetry-metrics`, its list of allowed attributes).
+ */
+const ALLOWED_RESOURCE_ATTRIBUTES: ReadonlySet<string> = new Set([
+  'service.name',
+  'service.instance.id',
+  'host.id',
+  'host.name',
+  'faas.id',
+  'faas.name',
+  ...['cluster', 'node', 'namespace', 'deployment', 'statefulset', 'daemonset', 'job', 'cronjob', 'pod'].map(
+    (kind) => `k8s.${kind}.name`,
+  ),
+  'k8s.pod.uid',
+  'process.executable.name',
+  'dt.metrics.source',
+  ...['host', 'process_group_instance', 'host_group'].map((kind) => `dt.entity.${kind}`),
+  ...['workload.kind', 'workload.name', 'cluster.id'].map((key) => `dt.kubernetes.${key}`),
+]);
 const NS_PER_MS = 1_000_000n;
 
 /** First line of every message about rejected points. */
 export const MESSAGE_HEAD = 'The following issues were encountered while ingesting OTLP metrics:\nErrors:\n';
 
-/** Judges one point by itself. */
-export function judge(point: DecodedPoint): Judgement {
+/** Judges one point by itself; `nowMs`, on the wall clock, is when it arrived. */
+export function judge(point: DecodedPoint, nowMs: number): Judgement {
   const dimensions = flatten(point);
-  const line = typeRejection(point) ?? nameRejection(point, dimensions) ?? valueRejection(point);
+  const line =
+    typeRejection(point) ??
+    nameRejection(point, dimensions) ??
+    timeRejection(point, nowMs) ??
+    valueRejection(point);
   if (line !== undefined) return { code: 'rejected', line };
   return {
     code: 'accepted',
     point: receivedPoint(point),
-    seriesKey: seriesKeyOf(point.name, dimensions),
+    seriesKey: seriesKeyOf(point),
     violations: silentHarm(point, dimensions).map((harm) => `${point.name}: ${harm}`),
   };
 }
@@ -110,6 +137,19 @@ function nameRejection(
   return undefined;
 }
 
+/** The words are ours: the span is documented, its reason is not. Without a time a point has that of its arrival. */
+function timeRejection({ name, timeNs }: DecodedPoint, nowMs: number): string | undefined {
+  const timeMs = Number(timeNs / NS_PER_MS);
+  const cause =
+    timeNs !== 0n && timeMs < nowMs - MAX_AGE_MS
+      ? 'more than an hour old'
+      : timeMs > nowMs + MAX_LEAD_MS
+        ? 'more than ten minutes ahead'
+        : undefined;
+  if (cause === undefined) return undefined;
+  return `Metric value dropped. key: '${name}' details: 'Timestamp is ${cause}' - Reason: TIMESTAMP_INVALID`;
+}
+
 function valueRejection(point: DecodedPoint): string | undefined {
   if (point.histogram !== undefined) return histogramRejection(point.name, point.histogram);
   if (point.value === undefined) return invalidValue(point.name, 'Value is missing');
@@ -125,6 +165,7 @@ function histogramRejection(name: string, histogram: DecodedHistogram): string |
   if (!bounds.every(Number.isFinite)) return invalid('Histogram boundaries are not finite');
   if (bounds.some((bound, i) => i > 0 && bound <= (bounds[i - 1] as number)))
     return invalid('Histogram boundaries are not sorted');
+  if (bounds.some((bound) => bound < 0)) return invalid('Histogram boundaries are negative');
   // Neither bounds nor buckets: count and sum only (opentelemetry-proto, HistogramDataPoint).
   if (buckets.length === 0 && bounds.length === 0) return undefined;
   if (buckets.length !== bounds.length + 1)
@@ -186,9 +227,13 @@ function flatten(point: DecodedPoint): ReadonlyMap<string, AttributeValue> {
   return dimensions;
 }
 
-function seriesKeyOf(name: string, dimensions: ReadonlyMap<string, AttributeValue>): string {
-  const pairs = [...dimensions].map(([key, value]) => `${key}=${JSON.stringify(textOf(value))}`);
-  return `${name}{${pairs.toSorted().join(',')}}`;
+/** What tells series apart on every environment: an attribute that only some keep must not be the difference. */
+function seriesKeyOf(point: DecodedPoint): string {
+  const resource = point.resource.filter(([key]) => ALLOWED_RESOURCE_ATTRIBUTES.has(key));
+  const pairs = [...flatten({ ...point, resource })].map(
+    ([key, value]) => `${key}=${JSON.stringify(textOf(value))}`,
+  );
+  return `${point.name}{${pairs.toSorted().join(',')}}`;
 }
 
 function receivedPoint(point: DecodedPoint): ReceivedPoint {

@@ -16,6 +16,10 @@ export interface ReceiverOptions {
   readonly port?: number;
   /** The only API token let in; without it every request is. */
   readonly token?: string;
+  /** Requests let in per minute; more are answered 429 with the headers of Dynatrace's access limit. */
+  readonly requestsPerMinute?: number;
+  /** Wall clock against which the times of points are held; default: the system's. */
+  readonly nowMs?: () => number;
   /** How many accepted points are kept, or up to a tenth more; default MAX_KEPT_POINTS. */
   readonly maxPoints?: number;
   /** Asked for each request once its body was read, before any check; undefined: an ordinary answer. */
@@ -71,6 +75,8 @@ export interface Receiver {
   readonly requests: readonly AnsweredRequest[];
   /** What no answer says: double counting, negative deltas, silent changes. */
   readonly violations: readonly string[];
+  /** Points that were the second or a later one of their series within a minute: right, but perhaps billed each. */
+  readonly pointsTooMany: () => number;
   /** Calls the listener with the points of each request that had any accepted; returns how to stop that. */
   readonly onPoints: (listener: (points: readonly ReceivedPoint[]) => void) => () => void;
   /** Forgets everything received so far, and with it the windows of all series. */
@@ -87,18 +93,22 @@ export const MAX_KEPT_POINTS = 200_000;
 const MAX_KEPT_REQUESTS = 20_000;
 const MAX_KEPT_VIOLATIONS = 10_000;
 
+const ACCESS_WINDOW_MS = 60_000;
+
 const BASE_PATH = '/api/v2/otlp';
 const METRICS_PATH = `${BASE_PATH}/v1/metrics`;
 
 /** Starts the receiver on 127.0.0.1. Rejects when the port cannot be bound. */
 export async function startReceiver(options: ReceiverOptions = {}): Promise<Receiver> {
   const log = createLog(options.maxPoints ?? MAX_KEPT_POINTS);
+  const nowMs = options.nowMs ?? Date.now;
+  const limit = createAccessLimit(options.requestsPerMinute ?? Infinity);
   let received = 0;
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const index = received++;
     const body = await readBody(request);
-    const verdict = examine(request, body, options.token);
+    const verdict = limit(nowMs(), body.bytes.length) ?? examine(request, body, options.token, nowMs());
     const { pathname: path } = new URL(request.url ?? '/', 'http://receiver');
     const about = { path, headers: request.headers, bytes: verdict.bytes };
     const points = acceptedOf(verdict.judgements).map(({ point }) => point);
@@ -118,6 +128,7 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
     points: log.points,
     requests: log.requests,
     violations: log.violations,
+    pointsTooMany: log.pointsTooMany,
     onPoints: log.onPoints,
     clear: log.clear,
     close: server.close,
@@ -139,7 +150,29 @@ interface Play {
   readonly answer: CannedResponse | 'hang' | 'reset';
 }
 
-function examine(request: IncomingMessage, body: Body, token: string | undefined): Verdict {
+/**
+ * Dynatrace's access limit ("Dynatrace API - Access limit"): 429, with the limit, what is left of it, and in
+ * microseconds since the epoch when it is whole again. Undefined: the request is let in.
+ */
+function createAccessLimit(requestsPerMinute: number): (nowMs: number, bytes: number) => Verdict | undefined {
+  let resetMs = 0;
+  let remaining = 0;
+  return (nowMs, bytes) => {
+    if (nowMs >= resetMs) {
+      resetMs = nowMs + ACCESS_WINDOW_MS;
+      remaining = requestsPerMinute;
+    }
+    if (remaining-- > 0) return undefined;
+    const headers = {
+      'x-ratelimit-limit': String(requestsPerMinute),
+      'x-ratelimit-remaining': '0',
+      'x-ratelimit-reset': String(resetMs * 1_000),
+    };
+    return { bytes, refusal: { ...errorEnvelope(429, 'Too many requests'), headers }, judgements: [] };
+  };
+}
+
+function examine(request: IncomingMessage, body: Body, token: string | undefined, nowMs: number): Verdict {
   const bytes = body.bytes.length;
   const refuse = (status: number, message: string): Verdict => ({
     bytes,
@@ -150,18 +183,24 @@ function examine(request: IncomingMessage, body: Body, token: string | undefined
   const { authorization, 'content-type': contentType } = request.headers;
   if (pathname !== METRICS_PATH) return refuse(404, 'Not found');
   if (request.method !== 'POST') return refuse(405, 'Method not allowed');
-  if (token !== undefined && authorization !== `Api-Token ${token}`)
+  if (token !== undefined && authorization !== `${schemeOf(token)} ${token}`)
     return refuse(401, 'Token Authentication failed');
   if (contentType !== 'application/x-protobuf') return refuse(415, 'Unsupported Media Type');
+  if (body.code === 'encoded') return refuse(415, 'Unsupported Content-Encoding');
   if (body.code === 'too_large') return refuse(413, 'OTLP_MESSAGE_MAX_SIZE_EXCEEDED');
   if (body.code === 'damaged') return refuse(400, 'The body could not be unpacked');
   try {
     const points = decodeMetricsRequest(body.bytes);
     if (points.length > MAX_REQUEST_POINTS) return refuse(413, 'Too many data points in one request');
-    return { bytes, judgements: points.map(judge) };
+    return { bytes, judgements: points.map((point) => judge(point, nowMs)) };
   } catch {
     return refuse(400, 'The body is no ExportMetricsServiceRequest');
   }
+}
+
+/** Platform tokens are presented as Bearer, classic ones as Api-Token (Dynatrace, "OTLP API", authentication). */
+function schemeOf(token: string): string {
+  return token.startsWith('dt0s') ? 'Bearer' : 'Api-Token';
 }
 
 function ordinary({ refusal, judgements }: Verdict): Play {
@@ -201,7 +240,7 @@ function errorEnvelope(status: number, message: string): CannedResponse {
 }
 
 interface Body {
-  readonly code: 'whole' | 'too_large' | 'damaged';
+  readonly code: 'whole' | 'too_large' | 'damaged' | 'encoded';
   readonly bytes: Uint8Array;
 }
 
@@ -215,7 +254,9 @@ async function readBody(request: IncomingMessage): Promise<Body> {
   }
   const wire = Buffer.concat(chunks);
   if (wireBytes > MAX_BODY_BYTES) return { code: 'too_large', bytes: wire };
-  if (request.headers['content-encoding'] !== 'gzip') return { code: 'whole', bytes: wire };
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (encoding === 'identity') return { code: 'whole', bytes: wire };
+  if (encoding !== 'gzip') return { code: 'encoded', bytes: wire };
   try {
     return { code: 'whole', bytes: gunzipSync(wire, { maxOutputLength: MAX_BODY_BYTES }) };
   } catch (cause) {
@@ -229,16 +270,21 @@ function createLog(maxPoints: number) {
   const requests: AnsweredRequest[] = [];
   const violations: string[] = [];
   const windows = createSeriesWindows();
+  let pointsTooMany = 0;
   const listeners = new Set<(points: readonly ReceivedPoint[]) => void>();
   return {
     points,
     requests,
     violations,
+    pointsTooMany: () => pointsTooMany,
     add: (request: AnsweredRequest, accepted: readonly Accepted[]) => {
       keep(requests, [request], MAX_KEPT_REQUESTS);
       if (accepted.length === 0) return;
-      const broken = accepted.flatMap((it) => [...it.violations, ...windows.add(it.seriesKey, it.point)]);
-      keep(violations, broken, MAX_KEPT_VIOLATIONS);
+      for (const { violations: own, seriesKey, point } of accepted) {
+        const found = windows.add(seriesKey, point);
+        keep(violations, [...own, ...found.violations], MAX_KEPT_VIOLATIONS);
+        if (found.secondInMinute) pointsTooMany++;
+      }
       const added = accepted.map(({ point }) => point);
       keep(points, added, maxPoints);
       for (const listener of listeners) listener(added);
@@ -250,6 +296,7 @@ function createLog(maxPoints: number) {
     clear: () => {
       for (const list of [points, requests, violations]) list.length = 0;
       windows.clear();
+      pointsTooMany = 0;
     },
   };
 }

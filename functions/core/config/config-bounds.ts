@@ -26,6 +26,8 @@ export const MAX_GROUP_LABELS = 64;
 export const MAX_PARAMS = 64;
 /** Headers of one job, and values of one header: servers refuse requests with more than about 100. */
 export const MAX_HEADERS = 32;
+/** Static attributes of one job: beside ours they leave room for 23 labels among Dynatrace's 50 dimensions. */
+export const MAX_ATTRIBUTES = 20;
 /** Characters of a value: the longest SSM parameter. */
 export const MAX_TEXT_LENGTH = 8_192;
 /** Characters of a certificate written in a document: a chain of several. It travels in each queue message. */

@@ -1,5 +1,5 @@
 /** Keys of our own, under `dynatrace:`. */
-import { MAX_MERGED_BUCKETS, MAX_NAME_PATTERNS, MAX_POINTS_BUDGET } from './config-bounds.ts';
+import { MAX_ATTRIBUTES, MAX_MERGED_BUCKETS, MAX_NAME_PATTERNS, MAX_POINTS_BUDGET } from './config-bounds.ts';
 import type { KeyTable } from './config-key.ts';
 
 export const DYNATRACE_KEYS = {
@@ -9,6 +9,14 @@ export const DYNATRACE_KEYS = {
     choices: ['auto', 'keep', 'drop'],
     default: 'auto',
     about: 'What becomes of the first value of a target: rule D6 of guarantees.md.',
+  },
+  attributes: {
+    use: 'honoured',
+    kind: 'mapping',
+    max: MAX_ATTRIBUTES,
+    example: 'attributes: {dt.cost.costcenter: genai, k8s.cluster.name: prod}',
+    about:
+      'Dimensions of each point of the job; a label of the page wins, but over dt.*; identity never changes.',
   },
   metric_names: {
     use: 'honoured',

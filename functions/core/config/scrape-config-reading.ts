@@ -8,6 +8,7 @@ import { DEFAULT_OUTPUT } from '../output-text.ts';
 import type { ScrapeConfig, ScrapeSettings } from '../scrape-config.ts';
 import { DEFAULT_INTERVAL_MS, DEFAULT_TIMEOUT_MS } from '../targets.ts';
 import { readOutput } from './output-config.ts';
+import { readAttributes } from './static-attributes.ts';
 import { readDnsSdConfig, readRelabelConfig, readTargetGroup } from './target-sources.ts';
 import type { YamlList, YamlMapping, YamlNode } from './yaml.ts';
 
@@ -199,5 +200,6 @@ function readSettings({ values, placeOf }: Scrape, limits: Limits, reading: Read
     httpHeaders: values.http_headers === undefined ? [] : readHttpHeaders(values.http_headers, reading),
     initialValue: own?.values.initial_value ?? 'auto',
     output: own === undefined ? DEFAULT_OUTPUT : readOutput(own, reading),
+    attributes: own?.values.attributes === undefined ? {} : readAttributes(own.values.attributes, reading),
   };
 }

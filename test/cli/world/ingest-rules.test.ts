@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { judge } from '../../../functions/cli/world/ingest-rules.ts';
+import { judge as judgeAt } from '../../../functions/cli/world/ingest-rules.ts';
 import type { Judgement } from '../../../functions/cli/world/ingest-rules.ts';
 import type { AttributeValue, DecodedPoint } from '../../../functions/cli/world/otlp-decoder.ts';
 import { createSeriesWindows, MAX_SERIES, MAX_TIMES } from '../../../functions/cli/world/series-windows.ts';
@@ -27,6 +27,12 @@ const histogram: DecodedPoint = {
   type: 'histogram',
   histogram: { count: 3, sum: 1.5, bounds: [0.1, 1], buckets: [1, 2, 0] },
 };
+
+const NOW_MS = 120_000;
+
+function judge(point: DecodedPoint): Judgement {
+  return judgeAt(point, NOW_MS);
+}
 
 function lineOf(judgement: Judgement): string {
   assert.equal(judgement.code, 'rejected');
@@ -79,19 +85,22 @@ describe('what is accepted', () => {
 
   test('the series is its name and all dimensions, the point before the resource', () => {
     const keyOf = (point: DecodedPoint) => acceptedOf(judge(point)).seriesKey;
-    const a: DecodedPoint = { ...counter, attributes: [['a', 'x']], resource: [['b', 'y']] };
-    assert.equal(keyOf(a), keyOf({ ...counter, attributes: [['b', 'y']], resource: [['a', 'x']] }));
+    const a: DecodedPoint = { ...counter, attributes: [['host.id', 'x']], resource: [['host.name', 'y']] };
+    assert.equal(
+      keyOf(a),
+      keyOf({ ...counter, attributes: [['host.name', 'y']], resource: [['host.id', 'x']] }),
+    );
     assert.equal(
       keyOf(a),
       keyOf({
         ...a,
         resource: [
-          ['b', 'y'],
-          ['a', 'z'],
+          ['host.name', 'y'],
+          ['host.id', 'z'],
         ],
       }),
     );
-    assert.notEqual(keyOf(a), keyOf({ ...a, attributes: [['a', 'z']] }));
+    assert.notEqual(keyOf(a), keyOf({ ...a, attributes: [['host.id', 'z']] }));
     assert.notEqual(keyOf(a), keyOf({ ...a, name: 'other' }));
     assert.notEqual(keyOf(a), keyOf({ ...a, scope: { ...a.scope, version: '2' } }));
   });
@@ -269,9 +278,9 @@ describe('windows of a series', () => {
       [120, 180],
       [240, 300],
     ] as const) {
-      assert.deepEqual(windows.add('a', at(startMs, timeMs)), []);
+      assert.deepEqual(windows.add('a', at(startMs, timeMs)).violations, []);
     }
-    assert.deepEqual(windows.add('b', at(0, 300)), []);
+    assert.deepEqual(windows.add('b', at(0, 300)).violations, []);
   });
 
   test('an overlap by a millisecond, from either side, or within', () => {
@@ -283,7 +292,7 @@ describe('windows of a series', () => {
     ] as const) {
       const windows = createSeriesWindows();
       windows.add('a', at(60, 120));
-      assert.deepEqual(windows.add('a', at(startMs, timeMs)), [
+      assert.deepEqual(windows.add('a', at(startMs, timeMs)).violations, [
         `window (${startMs}, ${timeMs}] overlaps window (60, 120]: a`,
       ]);
     }
@@ -293,24 +302,35 @@ describe('windows of a series', () => {
     const windows = createSeriesWindows();
     const reading = acceptedOf(judge(gauge)).point;
     for (let timeMs = 1; timeMs <= MAX_TIMES; timeMs++) windows.add('g', { ...reading, timeMs });
-    assert.equal(windows.add('g', { ...reading, timeMs: 1 }).length, 1);
+    assert.equal(windows.add('g', { ...reading, timeMs: 1 }).violations.length, 1);
     windows.add('g', { ...reading, timeMs: MAX_TIMES + 1 });
-    assert.equal(windows.add('g', { ...reading, timeMs: 1 }).length, 0);
+    assert.equal(windows.add('g', { ...reading, timeMs: 1 }).violations.length, 0);
     windows.clear();
     for (let i = 0; i < MAX_SERIES; i++) windows.add(`s${i}`, reading);
-    assert.equal(windows.add('s0', reading).length, 1);
+    assert.equal(windows.add('s0', reading).violations.length, 1);
     windows.add('one more', reading);
-    assert.equal(windows.add('s0', reading).length, 0);
+    assert.equal(windows.add('s0', reading).violations.length, 0);
   });
 
   test('the same time twice, for gauges too', () => {
     const windows = createSeriesWindows();
     const reading = acceptedOf(judge(gauge)).point;
-    assert.deepEqual(windows.add('g', reading), []);
-    assert.deepEqual(windows.add('g', { ...reading, timeMs: reading.timeMs + 1 }), []);
-    assert.deepEqual(windows.add('g', reading), ['two points at time 120000: g']);
+    assert.deepEqual(windows.add('g', reading).violations, []);
+    assert.deepEqual(windows.add('g', { ...reading, timeMs: reading.timeMs + 1 }).violations, []);
+    assert.deepEqual(windows.add('g', reading).violations, ['two points at time 120000: g']);
     windows.clear();
-    assert.deepEqual(windows.add('g', reading), []);
+    assert.deepEqual(windows.add('g', reading).violations, []);
+  });
+
+  test('a second point of a series within a minute of the clock is told apart, in any order of series', () => {
+    const windows = createSeriesWindows();
+    const reading = acceptedOf(judge(gauge)).point;
+    const second = (seriesKey: string, timeMs: number) =>
+      windows.add(seriesKey, { ...reading, timeMs }).secondInMinute;
+    assert.equal(second('g', 60_000), false);
+    assert.equal(second('g', 119_999), true);
+    assert.equal(second('other', 119_999), false);
+    assert.equal(second('g', 120_000), false);
   });
 });
 

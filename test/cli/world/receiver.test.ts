@@ -16,7 +16,7 @@ const mixedBody = bodyOf([
 ]);
 
 async function started(t: TestContext, options: ReceiverOptions = {}): Promise<Receiver> {
-  const receiver = await startReceiver(options);
+  const receiver = await startReceiver({ nowMs: () => MINUTE + 60_000, ...options });
   t.after(receiver.close);
   return receiver;
 }
@@ -149,6 +149,20 @@ describe('ordinary answers', () => {
     assert.equal(await statusWith({ authorization: 'Api-Token secret' }), 200);
     assert.equal(receiver.points.length, 1);
   });
+
+  test('a platform token is a Bearer, and nothing else', async (t) => {
+    const receiver = await started(t, { token: 'dt0s16.PUBLIC.SECRET' });
+    const statusWith = async (authorization: string) =>
+      (await post(receiver, counterBody, { authorization })).status;
+    assert.equal(await statusWith('Api-Token dt0s16.PUBLIC.SECRET'), 401);
+    assert.equal(await statusWith('Bearer dt0s16.PUBLIC.SECRET'), 200);
+  });
+
+  test('415 for another encoding than gzip', async (t) => {
+    const receiver = await started(t);
+    assert.equal((await post(receiver, counterBody, { 'content-encoding': 'deflate' })).status, 415);
+    assert.equal((await post(receiver, counterBody, { 'content-encoding': 'identity' })).status, 200);
+  });
 });
 
 describe('limits', () => {
@@ -181,6 +195,43 @@ describe('limits', () => {
     assert.equal((await post(receiver, body(MAX_REQUEST_POINTS + 1))).status, 413);
     assert.equal(receiver.points.length, MAX_REQUEST_POINTS);
   });
+});
+
+test('requests up to the access limit are let in, one more is 429 and told when to come back', async (t) => {
+  let nowMs = MINUTE + 60_000;
+  const receiver = await started(t, { requestsPerMinute: 2, nowMs: () => nowMs });
+  const send = () => post(receiver, bodyOf([{ kind: 'gauge', name: 'running' }]));
+  assert.deepEqual([(await send()).status, (await send()).status], [200, 200]);
+  const refused = await send();
+  assert.equal(refused.status, 429);
+  assert.match(await envelopeOf(refused), /Too many requests/);
+  assert.deepEqual(
+    ['limit', 'remaining', 'reset'].map((name) => refused.headers.get(`x-ratelimit-${name}`)),
+    ['2', '0', String((MINUTE + 120_000) * 1_000)],
+  );
+  nowMs += 59_999;
+  assert.equal((await send()).status, 429);
+  nowMs += 1;
+  assert.equal((await send()).status, 200);
+});
+
+test('points beyond one per series and minute are counted, not refused', async (t) => {
+  const receiver = await started(t);
+  const at = (timeMs: number) => post(receiver, bodyOf([{ kind: 'gauge', timeMs }]));
+  for (const timeMs of [MINUTE, MINUTE + 30_000, MINUTE + 59_999, MINUTE + 60_000]) await at(timeMs);
+  assert.deepEqual([receiver.points.length, receiver.pointsTooMany(), receiver.violations], [4, 2, []]);
+  receiver.clear();
+  assert.equal(receiver.pointsTooMany(), 0);
+});
+
+test('a point that is too old is rejected beside one that is not', async (t) => {
+  const receiver = await started(t);
+  const old = { kind: 'gauge', name: 'old', timeMs: MINUTE - 3_600_000 } as const;
+  const { rejected, message } = await partialSuccessOf(
+    await post(receiver, bodyOf([old, { kind: 'gauge', name: 'new' }])),
+  );
+  assert.equal(rejected, 1);
+  assert.match(message ?? '', /'old'.*TIMESTAMP_INVALID/);
 });
 
 test('of more points than are kept the oldest go, a tenth at a time', async (t) => {
