@@ -225,4 +225,3 @@ describe('bounds below zero', () => {
       assert.deepEqual(withoutNegativeBounds(bounds, buckets), { bounds: left, buckets: sums }));
   }
 });
-
