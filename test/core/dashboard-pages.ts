@@ -17,8 +17,8 @@ export interface PageFixture {
   readonly generation: '1.x' | '2.x';
   /** instance -> its pages, a minute apart. */
   readonly pages: Readonly<Record<string, readonly string[]>>;
-  /** Metrics of the dashboard that these pages do not have. */
-  readonly absent: readonly string[];
+  /** Titles of the tiles that these pages leave empty. */
+  readonly empty: readonly string[];
   /** A sample as it reads under the names of Dynatrace's NIM page; by default it has them already. */
   readonly read?: (sample: Sample) => readonly Sample[];
 }
@@ -113,23 +113,26 @@ async function nim1Fixture(): Promise<PageFixture> {
     name: 'NIM 1.x, three replicas of two models',
     generation: '1.x',
     pages: Object.fromEntries(await Promise.all(pages)),
-    absent: [],
+    empty: [],
   };
 }
 
-/** Written by the Python client; before the first request, two loads, a restart. */
-const RECORDED: PageFixture = {
-  name: 'NIM 1.x, a recorded sequence with a restart',
-  generation: '1.x',
-  pages: { '10.0.0.9:8000': SEQUENCE.map((file) => readFileSync(file, 'utf8')) },
-  absent: [
-    'num_requests_waiting',
-    'num_request_max',
-    'gpu_cache_usage_perc',
-    'e2e_request_latency_seconds',
-    'request_prompt_tokens',
-    'request_generation_tokens',
-  ],
+/** Written by the Python client: before the first request, two loads, a restart. It has few of the families. */
+function recorded(name: string, ticks: number, empty: readonly string[]): PageFixture {
+  const pages = SEQUENCE.slice(0, ticks).map((file) => readFileSync(file, 'utf8'));
+  return { name, generation: '1.x', pages: { '10.0.0.9:8000': pages }, empty };
+}
+
+const NOT_RECORDED = ['End-to-end latency', 'Tokens per request', 'KV cache'];
+
+/** Metrics that no page of a generation has; a tile that shows them shows others beside them. */
+export const LACKING: Readonly<Record<PageFixture['generation'], readonly string[]>> = {
+  '1.x': [],
+  '2.x': ['num_request_max'],
 };
 
-export const FIXTURES: readonly PageFixture[] = [await nim1Fixture(), RECORDED];
+export const FIXTURES: readonly PageFixture[] = [
+  await nim1Fixture(),
+  recorded('NIM 1.x, a recorded sequence with a restart', 4, NOT_RECORDED),
+  recorded('NIM 1.x, recorded before its first failure', 2, [...NOT_RECORDED, 'Failed requests']),
+];
