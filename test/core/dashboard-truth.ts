@@ -44,7 +44,13 @@ export function readTruth({ pages, read = (sample) => [sample] }: PageFixture): 
       ];
       return [...ofPage, ...ofScrape].map(({ name, labels, value }): TrackedSample => {
         const all = { ...labels, ...target };
-        return { name, labels: all, value, tick, key: JSON.stringify([name, Object.entries(all).sort()]) };
+        return {
+          name,
+          labels: all,
+          value,
+          tick,
+          key: JSON.stringify([name, Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1))]),
+        };
       });
     }),
   );

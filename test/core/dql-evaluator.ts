@@ -123,7 +123,7 @@ function valueOf(aggregation: ParsedAggregation, points: readonly StoredPoint[])
       only(rollup === undefined ? 'counter' : 'gauge');
       if (rollup === undefined) return total(values);
       const series = Map.groupBy(points, ({ dimensions }) =>
-        JSON.stringify(Object.entries(dimensions).sort()),
+        JSON.stringify(Object.entries(dimensions).sort(([a], [b]) => (a < b ? -1 : 1))),
       );
       return total([...series.values()].map((ofSeries) => reading(rollup, ofSeries)));
     }
