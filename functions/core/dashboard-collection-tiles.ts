@@ -104,11 +104,11 @@ export const COLLECTION: Section = {
       size: THIRD,
     },
     {
-      title: 'Points pending',
-      about: 'Data points that wait until Dynatrace takes them.',
+      title: 'Series pending',
+      about: 'Series with an increase that Dynatrace has not taken yet.',
       query: {
         ...OF_EXPORTER,
-        columns: { points: { total: 'nim_to_dynatrace.pending.points', reading: 'max' } },
+        columns: { series: { total: 'nim_to_dynatrace.pending.points', reading: 'max' } },
       },
       visualization: 'areaChart',
       unit: 'count',

@@ -25,18 +25,6 @@ export type DashboardVariant = 'grail' | 'summary';
 export const PROMPT_PRICE = 'PromptPrice';
 export const GENERATION_PRICE = 'GenerationPrice';
 
-const REQUESTS = {
-  succeeded: { sum: 'request_success_total', orZero: true },
-  failed: { sum: 'request_failure_total', orZero: true },
-} as const;
-const REQUESTS_PER_SECOND = {
-  succeeded: { ...REQUESTS.succeeded, perSecond: true },
-  failed: { ...REQUESTS.failed, perSecond: true },
-} as const;
-const ALL_REQUESTS = {
-  succeeded: { ...REQUESTS.succeeded, whole: true },
-  failed: { ...REQUESTS.failed, whole: true },
-} as const;
 const HEALTH: Section = {
   heading: 'Service health and performance',
   tiles: [
@@ -51,22 +39,16 @@ const HEALTH: Section = {
     },
     {
       title: 'Requests',
-      about: 'Requests that ended, well or not, in the timeframe.',
-      query: {
-        ...OVERALL,
-        columns: ALL_REQUESTS,
-        union: true,
-        computed: { requests: 'succeeded + failed' },
-        removed: ['succeeded', 'failed'],
-      },
+      about: 'Requests that finished, well or not, in the timeframe.',
+      query: { ...OVERALL, columns: { requests: { sum: 'request_finish_total', whole: true } } },
       visualization: 'singleValue',
       unit: 'count',
       size: NUMBER,
     },
     {
       title: 'Failed requests',
-      about: 'Requests that ended for another reason than stop or length.',
-      query: { ...OVERALL, columns: { failed: ALL_REQUESTS.failed } },
+      about: 'Requests that finished for another reason than stop or length.',
+      query: { ...OVERALL, columns: { failed: { sum: 'request_failure_total', orZero: true, whole: true } } },
       visualization: 'singleValue',
       unit: 'count',
       size: NUMBER,
@@ -88,20 +70,30 @@ const HEALTH: Section = {
     {
       title: 'Requests per second',
       about: 'Requests that succeeded and failed, per second and model.',
-      query: { ...BY_MODEL, columns: REQUESTS_PER_SECOND, union: true },
+      query: {
+        ...BY_MODEL,
+        columns: {
+          succeeded: { sum: 'request_success_total', perSecond: true },
+          failed: { sum: 'request_failure_total', perSecond: true },
+        },
+        union: true,
+      },
       visualization: 'lineChart',
       unit: 'count',
       size: THIRD,
     },
     {
       title: 'Failure ratio',
-      about: 'Failed requests as a percentage of all, by model.',
+      about: 'Failed requests as a percentage of the finished ones, by model.',
       query: {
         ...BY_MODEL,
-        columns: REQUESTS,
+        columns: {
+          finished: { sum: 'request_finish_total' },
+          failed: { sum: 'request_failure_total', orZero: true },
+        },
         union: true,
-        computed: { failed_percent: '100 * failed[] / (succeeded[] + failed[])' },
-        removed: ['succeeded', 'failed'],
+        computed: { failed_percent: '100 * failed[] / finished[]' },
+        removed: ['finished', 'failed'],
       },
       visualization: 'lineChart',
       unit: 'percent',
@@ -215,11 +207,11 @@ const THROUGHPUT: Section = {
     },
     {
       title: 'Busiest instances',
-      about: `The ${MAX_ROWS} instances with the most successful requests.`,
+      about: `The ${MAX_ROWS} instances that finished the most requests.`,
       query: {
         by: ['service.instance.id', 'model_name'],
         narrowedBy: OVERALL.narrowedBy,
-        columns: { requests: { sum: 'request_success_total', whole: true } },
+        columns: { requests: { sum: 'request_finish_total', whole: true } },
         first: { rows: MAX_ROWS, by: 'requests', direction: 'desc' },
       },
       visualization: 'table',

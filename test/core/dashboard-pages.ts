@@ -19,8 +19,8 @@ export interface PageFixture {
   readonly pages: Readonly<Record<string, readonly string[]>>;
   /** Titles of the tiles that these pages leave empty. */
   readonly empty: readonly string[];
-  /** A sample as it reads under the names of Dynatrace's NIM page; by default it has them already. */
-  readonly read?: (sample: Sample) => readonly Sample[];
+  /** A page's samples under the names of Dynatrace's NIM page; by default they have them already. */
+  readonly read?: (page: readonly Sample[]) => readonly Sample[];
 }
 
 const LLAMA = 'meta/llama-3.1-8b-instruct';

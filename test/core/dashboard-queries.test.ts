@@ -64,9 +64,7 @@ const meanObserved = (histogram: string) => (truth: Selection) => truth.meanObse
 
 /** Title -> column -> what pages say. */
 const EXPECTED: Readonly<Record<string, Columns>> = {
-  Requests: {
-    requests: (truth) => truth.increase('request_success_total') + truth.increase('request_failure_total'),
-  },
+  Requests: { requests: increase('request_finish_total') },
   'Failed requests': { failed: increase('request_failure_total') },
   'Token cost': { cost },
   'Requests per second': {
@@ -75,9 +73,8 @@ const EXPECTED: Readonly<Record<string, Columns>> = {
   },
   'Failure ratio': {
     failed_percent: (truth) => {
-      const failed = truth.increase('request_failure_total');
-      const all = failed + truth.increase('request_success_total');
-      return all === 0 ? null : (100 * failed) / all;
+      const finished = truth.increase('request_finish_total');
+      return finished === 0 ? null : (100 * truth.increase('request_failure_total')) / finished;
     },
   },
   'Finish reasons': { requests: increase('request_finish_total') },
@@ -88,7 +85,7 @@ const EXPECTED: Readonly<Record<string, Columns>> = {
   },
   'Token cost over time': { cost },
   'Tokens by model': tokens(),
-  'Busiest instances': { requests: increase('request_success_total') },
+  'Busiest instances': { requests: increase('request_finish_total') },
   'KV cache': {
     used_percent: (truth) => percent(mean(truth.gauges('gpu_cache_usage_perc'))),
     fullest_percent: (truth) => percent(most(truth.gauges('gpu_cache_usage_perc'))),
@@ -130,7 +127,7 @@ const OWN_TILES: Readonly<Record<string, (each: (value: number) => Cell) => read
   ],
   'Points rejected': (each) => [{ reason: 'VALUE_INVALID', points: each(3) }],
   'Points rejected by Dynatrace': (each) => [{ reason: 'VALUE_INVALID', points: each(3) }],
-  'Points pending': (each) => [{ points: each(11) }],
+  'Series pending': (each) => [{ series: each(11) }],
   'Age of what is pending': (each) => [{ age: each(90) }],
 };
 

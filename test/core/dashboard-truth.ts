@@ -31,12 +31,12 @@ interface TrackedSample extends Sample {
 
 export const SERVICE = 'nim';
 
-export function readTruth({ pages, read = (sample) => [sample] }: PageFixture): Truth {
+export function readTruth({ pages, read = (page) => page }: PageFixture): Truth {
   const samples = Object.entries(pages).flatMap(([instance, texts]) =>
     texts.flatMap((text, tick) => {
       const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
       const target = { 'service.name': SERVICE, 'service.instance.id': instance };
-      const ofPage = lines.map(readLine).flatMap(read);
+      const ofPage = read(lines.map(readLine));
       const ofScrape = [
         { name: 'up', labels: {}, value: 1 },
         { name: 'scrape_samples_scraped', labels: {}, value: lines.length },
