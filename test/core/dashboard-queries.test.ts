@@ -1,40 +1,12 @@
 /** Every tile's query on what the exporter really sends, against numbers counted from the pages. */
 import { strict as assert } from 'node:assert';
 import { describe, test } from 'node:test';
-import { type DataTileJson, buildDashboard } from '../../functions/core/dashboard.ts';
-import type { DecodedPoint } from '../../functions/cli/world/otlp-decoder.ts';
-import { createWorld, target } from '../fakes/ports.ts';
-import { T0_MS } from '../fakes/virtual-time.ts';
-import { FIXTURES, LACKING, type PageFixture } from './dashboard-pages.ts';
-import {
-  type Moment,
-  SERVICE,
-  type Selection,
-  type Truth,
-  type Where,
-  readTruth,
-} from './dashboard-truth.ts';
-import { type Cell, type DqlRecord, type Store, type StoredPoint, evaluateDql } from './dql-evaluator.ts';
+import { buildDashboard } from '../../functions/core/dashboard.ts';
+import { FIXTURES, LACKING } from './dashboard-pages.ts';
+import { PRICES, storeOf, tilesOf } from './dashboard-store.ts';
+import { type Moment, type Selection, type Truth, type Where, readTruth } from './dashboard-truth.ts';
+import { type Cell, type DqlRecord, evaluateDql } from './dql-evaluator.ts';
 import { type Timeseries, parseDql } from './dql-parser.ts';
-
-const MINUTE_MS = 60_000;
-const PRICES = { PromptPrice: '0.15', GenerationPrice: '0.6' };
-
-/** What the exporter tells of itself, and Dynatrace of the exporter: one value a tick. */
-const SELF_METRICS: readonly (readonly [StoredPoint['kind'], string, number, Where])[] = [
-  ['counter', 'nim_to_dynatrace.points.sent', 120, {}],
-  ['counter', 'nim_to_dynatrace.points.dropped', 7, { reason: 'filtered' }],
-  ['counter', 'nim_to_dynatrace.points.dropped', 2, { reason: 'initial' }],
-  ['counter', 'nim_to_dynatrace.points.rejected', 3, { reason: 'VALUE_INVALID' }],
-  ['gauge', 'nim_to_dynatrace.pending.points', 11, {}],
-  ['gauge', 'nim_to_dynatrace.pending.age', 90, {}],
-  ['counter', 'dt.sfm.active_gate.metrics.ingest.otlp.datapoints.rejected', 3, { reason: 'VALUE_INVALID' }],
-];
-
-const PROBLEMS = [
-  { 'event.id': 'P-1', 'event.status': 'ACTIVE' },
-  { 'event.id': 'P-2', 'event.status': 'CLOSED' },
-];
 
 type Expected = number | null | readonly [low: number, high: number];
 type Columns = Readonly<Record<string, (truth: Selection) => Expected>>;
@@ -131,54 +103,17 @@ const OWN_TILES: Readonly<Record<string, (each: (value: number) => Cell) => read
   'Age of what is pending': (each) => [{ age: each(90) }],
 };
 
-function tilesOf(variant: 'grail' | 'summary'): readonly DataTileJson[] {
-  const options = { variant, histogramSuffix: '', promptPrice: '0', generationPrice: '0' } as const;
-  return Object.values(buildDashboard(options).tiles).filter((tile) => tile.type === 'data');
-}
-
-/** The pages through the pipeline, as Dynatrace would store what arrives. */
-async function storeOf({ pages }: PageFixture, truth: Truth): Promise<Store> {
-  const world = createWorld();
-  const targets = Object.keys(pages).map((instance) => target(instance));
-  for (let tick = 0; tick < truth.ticks; tick++) {
-    world.script.scrape = ({ instance }) => pages[instance]?.[tick] ?? { fails: 'connect' };
-    await world.run(60 * tick, targets);
-  }
-  const sent = world.bodies.flatMap(({ stored }) => stored.map(storedPoint));
-  const models = truth.shown.get('num_requests_running')?.map((labels) => labels['model_name'] ?? '') ?? [];
-  const own = SELF_METRICS.flatMap(([kind, metric, value, dimensions]) =>
-    Array.from({ length: truth.ticks }, (_, tick): StoredPoint => {
-      return { metric, kind, dimensions, timeMs: T0_MS + tick * MINUTE_MS, value };
-    }),
-  );
-  return {
-    points: [...sent, ...own],
-    tables: { 'dt.davis.problems': PROBLEMS },
-    variables: { ...PRICES, Service: [SERVICE], Model: [...new Set(models)] },
-    fromMs: T0_MS,
-    toMs: T0_MS + truth.ticks * MINUTE_MS,
-  };
-}
-
-function storedPoint({ name, type, attributes, timeNs, value, histogram }: DecodedPoint): StoredPoint {
-  const dimensions = Object.fromEntries(attributes.map(([key, text]) => [key, `${text as string}`]));
-  const common = { metric: name, dimensions, timeMs: Number(timeNs / 1_000_000n) };
-  if (histogram === undefined)
-    return { ...common, kind: type === 'gauge' ? 'gauge' : 'counter', value: value ?? NaN };
-  return { ...common, kind: 'histogram', histogram: { sum: NaN, ...histogram } };
-}
-
 /** The groups that a query must show: with union those of any of its metrics, else those of all. */
 function groupsOf({ aggregations, by, union }: Timeseries, { shown }: Truth): readonly Where[] {
   const perMetric = [...new Set(aggregations.map(({ metric }) => metric))].map((metric) => {
-    const groups = (shown.get(metric) ?? []).map((labels) => by.map((name) => labels[name] ?? ''));
+    const groups = (shown.get(metric) ?? []).map((labels) => by.map((name) => labels[name] ?? null));
     return new Set(groups.map((group) => JSON.stringify(group)));
   });
   const keys = new Set(perMetric.flatMap((keys) => [...keys]));
   const kept = [...keys].filter((key) => union || perMetric.every((keys) => keys.has(key)));
   return kept.map((key) => {
-    const values = JSON.parse(key) as readonly string[];
-    return Object.fromEntries(by.map((name, i) => [name, values[i] ?? '']));
+    const values = JSON.parse(key) as readonly (string | null)[];
+    return Object.fromEntries(by.map((name, i) => [name, values[i] ?? null]));
   });
 }
 
@@ -222,7 +157,7 @@ for (const variant of ['grail', 'summary'] as const) {
           const columns = columnsOf[title] ?? {};
           let values = 0;
           for (const record of records) {
-            const where = Object.fromEntries(parsed.by.map((name) => [name, record[name] as string]));
+            const where = Object.fromEntries(parsed.by.map((name) => [name, record[name] as string | null]));
             assert.deepEqual(
               Object.keys(record).toSorted(),
               [...parsed.by, ...Object.keys(columns)].toSorted(),

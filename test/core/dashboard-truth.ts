@@ -4,7 +4,8 @@ import type { PageFixture, Sample } from './dashboard-pages.ts';
 /** One tick, or all of them. */
 export type Moment = number | 'whole';
 
-export type Where = Readonly<Record<string, string>>;
+/** Dimensions; null: not there. */
+export type Where = Readonly<Record<string, string | null>>;
 
 export interface Truth {
   readonly ticks: number;
@@ -78,7 +79,7 @@ function shownBy(samples: readonly TrackedSample[]): Truth['shown'] {
 
 function select(samples: readonly TrackedSample[], moment: Moment, where: Where): Selection {
   const matching = samples.filter(({ labels }) =>
-    Object.entries(where).every(([key, value]) => labels[key] === value),
+    Object.entries(where).every(([key, value]) => (labels[key] ?? null) === value),
   );
   const isNow = ({ tick }: TrackedSample) => moment === 'whole' || tick === moment;
   const named = (name: string) => matching.filter((sample) => sample.name === name);
