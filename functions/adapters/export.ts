@@ -6,6 +6,7 @@ import { authorization, metricsUrl } from '../core/endpoint.ts';
 import type { ExportOutcome } from '../core/outcome.ts';
 import type { Clock, Export } from '../core/ports.ts';
 import { sleepMs as sleep } from './clock.ts';
+import { excerpt, isHtml, redact } from './error-envelope.ts';
 import type { Http, HttpAnswer, HttpResult } from './http.ts';
 
 /** Enough to outlast a short throttling; the deadline ends most retries sooner. */
@@ -22,9 +23,6 @@ export const MAX_ANSWER_BYTES = 1_048_576;
 
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MAX_MS = 30_000;
-
-/** Of an error message: a log line stays readable. */
-const MAX_EXCERPT = 300;
 
 /** The level at which a body is a third of level 1's size for twice its few milliseconds. */
 const GZIP_LEVEL = 6;
@@ -259,41 +257,4 @@ function serverWaitMs(answer: HttpAnswer, wallMs: number): number | undefined {
   const reset = answer.headers['x-ratelimit-reset']?.trim() ?? '';
   const resetMs = /^\d+$/.test(reset) ? Math.ceil(Number(reset) / 1_000) - nowMs : 0;
   return resetMs > 0 ? resetMs : undefined;
-}
-
-/** A page for people: of a proxy, a gateway or a login, not of Dynatrace's API. */
-function isHtml({ headers, body }: HttpAnswer): boolean {
-  if (/^text\/html\b/i.test(headers['content-type'] ?? '')) return true;
-  return /^\s*<(?:!doctype )?html/i.test(new TextDecoder().decode(body.subarray(0, 100)));
-}
-
-/**
- * The message of Dynatrace's error envelope, `{"error":{"code":n,"message":"..."}}`, or that the answer is a
- * web page; empty when it is neither.
- */
-function excerpt(answer: HttpAnswer, token: string | undefined): string {
-  if (isHtml(answer))
-    return ' with a web page, which is not how Dynatrace answers: a proxy may stand before it';
-  try {
-    const envelope: unknown = JSON.parse(new TextDecoder().decode(answer.body));
-    const error = property(envelope, 'error');
-    const message = property(error, 'message');
-    if (typeof message !== 'string' || message === '') return '';
-    return ` (${redact(message, token).replace(/\s+/g, ' ').slice(0, MAX_EXCERPT)})`;
-  } catch {
-    return '';
-  }
-}
-
-function property(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-}
-
-/**
- * A proxy that echoes headers must not put the token into our logs: neither whole nor its secret last part.
- */
-function redact(text: string, token: string | undefined): string {
-  if (token === undefined) return text;
-  const secret = token.slice(token.lastIndexOf('.') + 1);
-  return text.replaceAll(token, '***').replaceAll(secret === '' ? token : secret, '***');
 }

@@ -36,7 +36,7 @@ const MAX_TLS_TEXT = 200;
 
 /** A request. Neither the URL's user information nor its fragment is sent. */
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PATCH';
   readonly url: URL;
   /** Several values are several headers. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
@@ -105,7 +105,7 @@ interface HttpDeps {
  * no connection leads to a link-local address.
  *
  * A sandbox that was frozen wakes with connections whose other end is long gone. A GET is harmless to repeat.
- * A POST that is reset cannot be told from one that was accepted, so no POST ever meets an old connection:
+ * A POST or PATCH that is reset cannot be told from one that was accepted, so none ever meets an old connection:
  * each has a connection of its own, and what that costs is one handshake, with TLS sessions resumed.
  */
 export function createHttp(deps: HttpDeps): Http {
@@ -268,7 +268,7 @@ function options(request: HttpRequest): Dispatcher.DispatchOptions {
     headers: { 'user-agent': USER_AGENT, ...(request.headers as Record<string, string | string[]>) },
     body: request.body ?? null,
     // `Connection: close`: see createHttp.
-    reset: request.method === 'POST',
+    reset: request.method !== 'GET',
   };
 }
 

@@ -1,4 +1,5 @@
 /** `nim-to-dynatrace <command>`: one file per command. Answers with the exit code: 0 fine, 1 a finding, 2 wrong usage. */
+import { dashboard } from './dashboard.ts';
 import { explain } from './explain.ts';
 import { runImport } from './import.ts';
 import { run } from './run.ts';
@@ -10,6 +11,7 @@ const COMMANDS: Readonly<Record<string, { readonly about: string; readonly start
     about: 'make target documents of a Prometheus or Collector configuration',
     start: runImport,
   },
+  dashboard: { about: 'print a dashboard of the metrics, or upload it', start: dashboard },
 };
 
 type Command = (args: readonly string[]) => Promise<number>;
@@ -28,7 +30,7 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function usage(): string {
-  const lines = Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(8)} ${about}`);
+  const lines = Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(9)} ${about}`);
   return [
     'nim-to-dynatrace <command> [options]',
     '',
