@@ -1,5 +1,5 @@
 /** Dynatrace's Document API: a document is created, or updated where it is there already. */
-import { DOCUMENT_SCOPES } from '../core/dashboard-environment.ts';
+import { DOCUMENT_SCOPES } from '../core/dashboard/environment.ts';
 import { excerpt } from './error-envelope.ts';
 import type { Http, HttpAnswer, HttpRequest } from './http.ts';
 

@@ -2,7 +2,7 @@
 import type { HttpAnswer } from './http.ts';
 
 /** Of an error message: a log line stays readable. */
-const MAX_EXCERPT = 300;
+export const MAX_EXCERPT = 300;
 
 /** A page for people: of a proxy, a gateway or a login, not of Dynatrace's API. */
 export function isHtml({ headers, body }: HttpAnswer): boolean {

@@ -6,7 +6,7 @@ import { authorization, metricsUrl } from '../core/endpoint.ts';
 import type { ExportOutcome } from '../core/outcome.ts';
 import type { Clock, Export } from '../core/ports.ts';
 import { sleepMs as sleep } from './clock.ts';
-import { excerpt, isHtml, redact } from './error-envelope.ts';
+import { MAX_EXCERPT, excerpt, isHtml, redact } from './error-envelope.ts';
 import type { Http, HttpAnswer, HttpResult } from './http.ts';
 
 /** Enough to outlast a short throttling; the deadline ends most retries sooner. */

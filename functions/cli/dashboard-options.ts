@@ -1,6 +1,6 @@
 /** The options of `dashboard`: one table, which the reader, `--help` and the table of docs/dashboard.md all come from. */
-import type { DashboardOptions } from '../core/dashboard.ts';
-import { TOKEN_VARIABLE, environmentOrigin } from '../core/dashboard-environment.ts';
+import type { DashboardOptions } from '../core/dashboard/dashboard.ts';
+import { TOKEN_VARIABLE, environmentOrigin } from '../core/dashboard/environment.ts';
 import { type CliOption, optionLines, parseOptions } from './options.ts';
 
 export const DASHBOARD_OPTIONS: readonly CliOption[] = [

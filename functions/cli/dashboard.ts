@@ -2,8 +2,8 @@
 import { systemClock } from '../adapters/clock.ts';
 import { type UploadedDocument, uploadDocument } from '../adapters/documents-dynatrace.ts';
 import { createHttp } from '../adapters/http.ts';
-import { buildDashboard } from '../core/dashboard.ts';
-import { TOKEN_VARIABLE, tokenProblem } from '../core/dashboard-environment.ts';
+import { buildDashboard } from '../core/dashboard/dashboard.ts';
+import { TOKEN_VARIABLE, tokenProblem } from '../core/dashboard/environment.ts';
 import { type DashboardSettings, dashboardHelp, readDashboardOptions } from './dashboard-options.ts';
 import { print, say, withOutput } from './output.ts';
 

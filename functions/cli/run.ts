@@ -192,7 +192,8 @@ function* troubles(report: RunReport): Iterable<string> {
       yield `${instance}: cannot read ${refusedLines} lines of the page (${refusedExample}); the others were taken`;
     for (const key of suspects)
       yield `${instance}: Dynatrace refuses ${key} as malformed; it is tried again later`;
-    const { points, overBudget } = rest;
+    const { points, overBudget, collision } = rest;
+    if (collision !== undefined) yield `${instance}: ${collision}`;
     if (overBudget !== undefined)
       yield `${instance}: ${points} points, and points_budget is ${overBudget}; narrow it by preset, include or exclude`;
     if (error !== undefined) yield `${instance}: ${error}`;

@@ -3,8 +3,8 @@ import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { DASHBOARD_OPTIONS, readDashboardOptions } from '../../functions/cli/dashboard-options.ts';
-import { buildDashboard } from '../../functions/core/dashboard.ts';
-import { describeTiles } from '../../functions/core/dashboard-tiles.ts';
+import { buildDashboard } from '../../functions/core/dashboard/dashboard.ts';
+import { describeTiles } from '../../functions/core/dashboard/tiles.ts';
 import { serveDocuments } from '../adapters/documents-server.ts';
 import { type Ended, cli, startCli } from './harness.ts';
 

@@ -4,13 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type Sample, readEngines } from './dashboard-engines.ts';
 import { SEQUENCE } from '../peers/pages/sequence.ts';
-
-export interface Sample {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-}
 
 export interface PageFixture {
   readonly name: string;
@@ -131,7 +126,28 @@ export const LACKING: Readonly<Record<PageFixture['generation'], readonly string
   '2.x': ['num_request_max'],
 };
 
+/** Pages of the Python client with the same traffic in each generation, of two engines where it has engines. */
+function sameTraffic(engine: '1' | '2-vllm' | '2-sglang'): PageFixture {
+  const pages = ['before', 'after'].map((moment) =>
+    readFileSync(new URL(`../pages/nim/${engine}-${moment}.prom`, import.meta.url), 'utf8'),
+  );
+  return {
+    name: `NIM, the same traffic, ${engine}`,
+    generation: engine === '1' ? '1.x' : '2.x',
+    pages: { '10.0.0.1:8000': pages },
+    empty: [],
+    ...(engine === '1' ? {} : { read: readEngines }),
+  };
+}
+
+export const SAME_TRAFFIC = {
+  '1': sameTraffic('1'),
+  '2-vllm': sameTraffic('2-vllm'),
+  '2-sglang': sameTraffic('2-sglang'),
+} as const;
+
 export const FIXTURES: readonly PageFixture[] = [
+  ...Object.values(SAME_TRAFFIC),
   await nim1Fixture(),
   recorded('NIM 1.x, a recorded sequence with a restart', 4, NOT_RECORDED),
   recorded('NIM 1.x, recorded before its first failure', 2, [...NOT_RECORDED, 'Failed requests']),

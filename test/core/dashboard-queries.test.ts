@@ -1,7 +1,7 @@
 /** Every tile's query on what the exporter really sends, against numbers counted from the pages. */
 import { strict as assert } from 'node:assert';
 import { describe, test } from 'node:test';
-import { buildDashboard } from '../../functions/core/dashboard.ts';
+import { buildDashboard } from '../../functions/core/dashboard/dashboard.ts';
 import { FIXTURES, LACKING } from './dashboard-pages.ts';
 import { PRICES, storeOf, tilesOf } from './dashboard-store.ts';
 import { type Moment, type Selection, type Truth, type Where, readTruth } from './dashboard-truth.ts';

@@ -1,5 +1,5 @@
 /** Pages through the pipeline, as Dynatrace would store what arrives, and the tiles that ask for it. */
-import { type DataTileJson, buildDashboard } from '../../functions/core/dashboard.ts';
+import { type DataTileJson, buildDashboard } from '../../functions/core/dashboard/dashboard.ts';
 import type { DecodedPoint } from '../../functions/cli/world/otlp-decoder.ts';
 import { createWorld, target } from '../fakes/ports.ts';
 import { T0_MS } from '../fakes/virtual-time.ts';

@@ -1,5 +1,6 @@
 /** What pages say, counted by a reader of its own: plain lines and subtraction, nothing of the product. */
-import type { PageFixture, Sample } from './dashboard-pages.ts';
+import type { Sample } from './dashboard-engines.ts';
+import type { PageFixture } from './dashboard-pages.ts';
 
 /** One tick, or all of them. */
 export type Moment = number | 'whole';

@@ -7,9 +7,9 @@ import {
   type DashboardOptions,
   type DataTileJson,
   buildDashboard,
-} from '../../functions/core/dashboard.ts';
-import { environmentOrigin, tokenProblem } from '../../functions/core/dashboard-environment.ts';
-import { GRID_COLUMNS, type TilePlace, placeTiles } from '../../functions/core/dashboard-layout.ts';
+} from '../../functions/core/dashboard/dashboard.ts';
+import { environmentOrigin, tokenProblem } from '../../functions/core/dashboard/environment.ts';
+import { GRID_COLUMNS, type TilePlace, placeTiles } from '../../functions/core/dashboard/layout.ts';
 import { parseDql } from './dql-parser.ts';
 
 const OPTIONS: DashboardOptions = {

@@ -1,8 +1,8 @@
 /** The dashboard as a document of version 21, the content that the Dashboards app uploads and exports. */
-import { GRID_COLUMNS, type TilePlace, placeTiles } from './dashboard-layout.ts';
-import { type HistogramSuffix, type MetricQuery, VARIABLE_OF, queryText } from './dashboard-query.ts';
-import type { DataTile, DisplayUnit } from './dashboard-tile.ts';
-import { type DashboardVariant, GENERATION_PRICE, PROMPT_PRICE, describeTiles } from './dashboard-tiles.ts';
+import { GRID_COLUMNS, type TilePlace, placeTiles } from './layout.ts';
+import { type HistogramSuffix, type MetricQuery, VARIABLE_OF, queryText } from './query.ts';
+import type { DataTile, DisplayUnit } from './tile.ts';
+import { type DashboardVariant, GENERATION_PRICE, PROMPT_PRICE, describeTiles } from './tiles.ts';
 
 export interface DashboardOptions {
   readonly variant: DashboardVariant;

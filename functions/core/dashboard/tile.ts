@@ -1,6 +1,6 @@
 /** What a tile of the dashboard is, and what the tiles of all sections share. */
-import type { TileSize } from './dashboard-layout.ts';
-import type { MetricQuery } from './dashboard-query.ts';
+import type { TileSize } from './layout.ts';
+import type { MetricQuery } from './query.ts';
 
 /** Time series, but for `singleValue` (one number) and `table` (rows). */
 export type Visualization = 'lineChart' | 'areaChart' | 'barChart' | 'singleValue' | 'table';

@@ -1,5 +1,5 @@
 /** How the collection itself fares: targets, scrapes, and the points on their way to Dynatrace. */
-import { MAX_ROWS, type Section, THIRD } from './dashboard-tile.ts';
+import { MAX_ROWS, type Section, THIRD } from './tile.ts';
 
 /** Of a target as a whole: there is no model on these. */
 const BY_JOB = { by: ['service.name'], narrowedBy: ['service.name'] } as const;

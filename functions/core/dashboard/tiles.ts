@@ -2,18 +2,9 @@
  * What the dashboard shows: the sample board of Dynatrace's NIM page, NVIDIA's Grafana board, and how the collection
  * itself fares. The order is that of the page.
  */
-import type { Aggregation, HistogramName, MetricQuery } from './dashboard-query.ts';
-import {
-  BY_MODEL,
-  type DataTile,
-  HALF,
-  MAX_ROWS,
-  NUMBER,
-  OVERALL,
-  type Section,
-  THIRD,
-} from './dashboard-tile.ts';
-import { COLLECTION } from './dashboard-collection-tiles.ts';
+import type { Aggregation, HistogramName, MetricQuery } from './query.ts';
+import { BY_MODEL, type DataTile, HALF, MAX_ROWS, NUMBER, OVERALL, type Section, THIRD } from './tile.ts';
+import { COLLECTION } from './collection-tiles.ts';
 
 /**
  * `grail`: percentiles, where histograms are stored with their buckets ("Metrics powered by Grail"). `summary`: means,
