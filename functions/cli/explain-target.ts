@@ -60,7 +60,7 @@ function headOf(
       ];
     case 'target': {
       const { target } = outcome;
-      const other = target.path === '' ? `, or ${DEFAULT_PATHS[1]} where that answers 404` : '';
+      const other = target.path === '' ? `, or ${DEFAULT_PATHS[1]} where that is not its page` : '';
       return [`${target.job}  ${finalUrl(target)}${other}`, ...paragraph('  scrape  ', scrapeWords(target))];
     }
   }

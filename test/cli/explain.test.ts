@@ -98,7 +98,7 @@ static_configs: [{targets: [nim.example.com]}]
     assert.equal(code, 0);
     assert.equal(
       stdout.split('\n  found')[0],
-      `vllm  https://nim.example.com/v1/metrics?module=a+b, or /metrics where that answers 404
+      `vllm  https://nim.example.com/v1/metrics?module=a+b, or /metrics where that is not its page
   scrape  every 1m, timeout 3s, sample_limit 50000, body_size_limit 8388608B, label_limit 30,
           honor_labels, authorization by ssm:/nim-to-dynatrace/secrets/nim-token,
           insecure_skip_verify`,
