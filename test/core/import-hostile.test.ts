@@ -44,6 +44,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   'a URL as a target': `static_configs: [{targets: ["http://me:${SECRET}@a:1/metrics"]}]`,
   'a query parameter': `params: {api_key: [${SECRET}]}`,
   'a query parameter as a label': `static_configs: [{targets: ["a:1"], labels: {__param_token: ${SECRET}}}]`,
+  'a query parameter by a rule': `relabel_configs: [{target_label: __param_sig, replacement: ${SECRET}}]`,
   'a proxy': `proxy_url: http://me:${SECRET}@proxy:3128`,
   'a misspelt key': `passwort: ${SECRET}`,
   oauth2: `oauth2: {client_id: a, client_secret: ${SECRET}}`,

@@ -4,6 +4,7 @@ import { readKeys, readTexts } from './config-reading.ts';
 import type { ReadKeys, Reading } from './config-reading.ts';
 import { quote } from './findings.ts';
 import { readAuthorization, readBasicAuth, readHttpHeaders, readTlsConfig } from './http-config.ts';
+import { describeSecretParam, isSecretParam } from './secret-param.ts';
 import { DEFAULT_OUTPUT } from '../output-text.ts';
 import type { ScrapeConfig, ScrapeSettings } from '../scrape-config.ts';
 import { DEFAULT_INTERVAL_MS, DEFAULT_TIMEOUT_MS } from '../targets.ts';
@@ -152,9 +153,11 @@ function readMetricsPath({ values, placeOf }: Scrape, { findings }: Reading): st
 }
 
 /** In the order of their names, in which Prometheus sends them. */
-function readParams({ entries }: YamlMapping, { findings }: Reading): ScrapeConfig['params'] {
-  const params = entries.flatMap(({ key, value }): readonly [string, readonly string[]][] => {
-    if (value.kind === 'list') {
+function readParams({ entries }: YamlMapping, reading: Reading): ScrapeConfig['params'] {
+  const { findings, job, options } = reading;
+  const params = entries.flatMap(({ key, at, value }): readonly [string, readonly string[]][] => {
+    if (isSecretParam(key)) findings.problem(at, describeSecretParam(key, job, options.consequence));
+    else if (value.kind === 'list') {
       if (value.items.length <= MAX_PARAMS) return [[key, readTexts(value, 'params', findings)]];
       const size = `a parameter has ${value.items.length} values, and ${MAX_PARAMS} are the most`;
       findings.problem(value.at, `cannot use params: ${size}; remove some`);

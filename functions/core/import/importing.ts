@@ -26,7 +26,7 @@ import { nestFlattened } from './flattened.ts';
 import { flattenedTargets, withChanges, withExternalLabels } from './jobs.ts';
 import { changesOf } from './processors.ts';
 import type { JobChanges } from './processors.ts';
-import { createSecretStore, hasSecretQuery, withoutSecrets } from './secrets.ts';
+import { createSecretStore, withoutSecrets } from './secrets.ts';
 import type { Names, SecretStore } from './secrets.ts';
 import { checkRelabel } from '../relabel/relabel.ts';
 import {
@@ -236,7 +236,7 @@ function jobsOf(
     const jobName = { key: 'job_name', at: config.at, value: textAt(config.at, name, true) };
     const named = childOf(config, 'job_name') ? config : { ...config, entries: [jobName, ...config.entries] };
     const job = { name, global, config: named };
-    return !hasSecretQuery(config, findings) && holds(job, options, open, findings) ? [job] : [];
+    return holds(job, options, open, findings) ? [job] : [];
   });
 }
 
@@ -253,7 +253,7 @@ function readWhole(root: YamlNode, options: ImportOptions, findings: Findings): 
 }
 
 function readingOf({ prefix }: ImportOptions, job: string, findings: Findings): Reading {
-  return { findings, prefix, job, options: { checkRelabel } };
+  return { findings, prefix, job, options: { checkRelabel, consequence: 'the job is left out' } };
 }
 
 function holds(job: Job, options: ImportOptions, open: OpenTexts, findings: Findings): boolean {
