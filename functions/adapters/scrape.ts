@@ -79,23 +79,41 @@ async function visitPaths(http: Http, visit: Visit, onFallback: Set<string>): Pr
   const { target } = visit;
   if (target.path !== '') {
     const result = await visitPath(http, visit, target.path);
-    if (result.code !== 'not_found') return result;
-    return failure('status', pageUrl(target, target.path), 'it answered status 404', 'check metrics_path');
+    return result.code === 'elsewhere' ? result.alone : result;
   }
   const remembered = onFallback.has(target.key);
   const paths = remembered ? [FALLBACK_PATH, DEFAULT_PATH] : [DEFAULT_PATH, FALLBACK_PATH];
-  let result: Page | Failure | NotFound = { code: 'not_found' };
+  const answers: Elsewhere[] = [];
   for (const path of paths) {
-    result = await visitPath(http, visit, path);
-    if (result.code !== 'not_found') break;
+    const result = await visitPath(http, visit, path);
+    if (result.code === 'page') remember(onFallback, target.key, result.path === FALLBACK_PATH);
+    if (result.code !== 'elsewhere') return result;
+    answers.push(result);
   }
-  if (result.code === 'not_found') {
-    const cause = `${DEFAULT_PATH} and ${FALLBACK_PATH} both answered status 404`;
-    return failure('status', pageUrl(target, ''), cause, 'check the port, or set metrics_path');
-  }
-  if (result.code === 'page') remember(onFallback, target.key, result.path === FALLBACK_PATH);
-  return result;
+  return neitherPath(target, answers);
 }
+
+/** Neither path has the page; the message names both answers. */
+function neitherPath(target: Target, answers: readonly Elsewhere[]): Failure {
+  const [one, other] = answers.toSorted(
+    (a, b) => Number(b.path === DEFAULT_PATH) - Number(a.path === DEFAULT_PATH),
+  );
+  const cause =
+    one?.answer === other?.answer
+      ? `${DEFAULT_PATH} and ${FALLBACK_PATH} both answered ${one?.answer}`
+      : `${DEFAULT_PATH} answered ${one?.answer}, and ${FALLBACK_PATH} ${other?.answer}`;
+  const refusal = answers.map(({ alone }) => alone).find((alone) => 'isUnauthorized' in alone);
+  const remedy = 'check the port, or write metrics_path: with the path of its page';
+  const failed = failure(
+    'status',
+    pageUrl(target, ''),
+    cause,
+    refusal === undefined ? remedy : `${remedy}${AUTHORIZATION}`,
+  );
+  return { ...failed, isUnauthorized: refusal !== undefined };
+}
+
+const AUTHORIZATION = ', and authorization if it asks for credentials';
 
 function remember(onFallback: Set<string>, key: string, isFallback: boolean): void {
   onFallback.delete(key);
@@ -105,17 +123,27 @@ function remember(onFallback: Set<string>, key: string, isFallback: boolean): vo
   onFallback.add(key);
 }
 
-/** 404 is no failure yet: there may be another path. */
-interface NotFound {
-  readonly code: 'not_found';
+/**
+ * Not the page, but no failure yet: it may be under the other path. A proxy or an API key may guard one of them alone
+ * (vLLM's all that begins with /v1), and a web application has a page in HTML for any path.
+ */
+interface Elsewhere {
+  readonly code: 'elsewhere';
+  readonly path: string;
+  /** In the words of a message. */
+  readonly answer: string;
+  /** What it is where there is no other path. */
+  readonly alone: Page | Failure;
 }
+
+const ELSEWHERE: readonly number[] = [401, 403, 404, 405];
 
 /**
  * GETs one path and follows redirects, also to another host, as Prometheus does. What was meant for the target alone
  * stays there: once a redirect has led to another scheme, host or port, no later request of this scrape carries
  * credentials, so that no stranger can send them back with a path of its choice.
  */
-async function visitPath(http: Http, visit: Visit, path: string): Promise<Page | Failure | NotFound> {
+async function visitPath(http: Http, visit: Visit, path: string): Promise<Page | Failure | Elsewhere> {
   const first = pageUrl(visit.target, path);
   if (first === null) {
     const remedy = `check the target ${visit.target.instance}`;
@@ -162,13 +190,19 @@ function redirected(url: URL, next: URL | null): Failure {
   );
 }
 
-function readPage(visit: Visit, url: URL, path: string, answer: HttpAnswer): Page | Failure | NotFound {
+function readPage(visit: Visit, url: URL, path: string, answer: HttpAnswer): Page | Failure | Elsewhere {
+  const { status, headers } = answer;
+  const alone = pageOf(visit, url, path, answer);
+  if (ELSEWHERE.includes(status)) return { code: 'elsewhere', path, answer: `status ${status}`, alone };
+  const isHtml = status === 200 && /^\s*text\/html\b/i.test(headers['content-type'] ?? '');
+  return isHtml ? { code: 'elsewhere', path, answer: 'a page in HTML', alone } : alone;
+}
+
+function pageOf(visit: Visit, url: URL, path: string, answer: HttpAnswer): Page | Failure {
   const { status, flaw, body, headers } = answer;
-  if (status === 404) return { code: 'not_found' };
   if (status !== 200) {
-    const isUnauthorized = status === 401 || status === 403;
     const failed = failure('status', url, `it answered status ${status}`, statusRemedy(visit, url, status));
-    return { ...failed, isUnauthorized };
+    return status === 401 || status === 403 ? { ...failed, isUnauthorized: true } : failed;
   }
   if (flaw !== undefined) return bodyFailure(visit, url, flaw);
   const dateMs = Date.parse(headers['date'] ?? '');
@@ -187,6 +221,7 @@ function statusRemedy({ target }: Visit, url: URL, status: number): string {
       ? 'credentials are not sent to where a redirect leads; name that address as the target, with its authorization'
       : 'something before it asks for credentials; check authorization';
   }
+  if (status === 404) return 'check metrics_path';
   if (status === 503) return 'the model may still be loading; see /v1/health/ready';
   if (status >= 500) return "see the server's own log";
   if (status >= 300 && status < 400)

@@ -6,7 +6,7 @@ import { labelsOfTarget } from '../core/page-view.ts';
 import type { RelabelStep } from '../core/relabel/relabel.ts';
 import type { ScrapeSettings, TlsConfig } from '../core/scrape-config.ts';
 import { DEFAULT_PATHS } from '../core/targets.ts';
-import { changesOf, labelWords, pairsOf, paragraph, ruleText, stepJson } from './rule-text.ts';
+import { changesOf, labelWords, pairsOf, paragraph, ruleText, shownParam, stepJson } from './rule-text.ts';
 
 /** What is not scraped has no URL; its labels are those of its last step. */
 export function targetJson({ config, discovered, steps, outcome }: ExplainedTarget): string {
@@ -29,7 +29,8 @@ export function targetJson({ config, discovered, steps, outcome }: ExplainedTarg
 
 /** As it is asked for; without a path the first that is tried. */
 function finalUrl({ scheme, address, path, params }: Target): string {
-  const query = String(new URLSearchParams(params.map(([name, value]): [string, string] => [name, value])));
+  const shown = params.map(([name, value]): [string, string] => [name, shownParam(name, value)]);
+  const query = String(new URLSearchParams(shown));
   return `${scheme}://${address}${path || DEFAULT_PATHS[0]}${query === '' ? '' : `?${query}`}`;
 }
 
@@ -60,7 +61,7 @@ function headOf(
       ];
     case 'target': {
       const { target } = outcome;
-      const other = target.path === '' ? `, or ${DEFAULT_PATHS[1]} where that answers 404` : '';
+      const other = target.path === '' ? `, or ${DEFAULT_PATHS[1]} where that is not its page` : '';
       return [`${target.job}  ${finalUrl(target)}${other}`, ...paragraph('  scrape  ', scrapeWords(target))];
     }
   }

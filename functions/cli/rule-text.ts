@@ -1,4 +1,5 @@
 /** Labels and relabel rules as text, in the words of a Prometheus file. */
+import { isSecretParam, isSecretParamLabel } from '../core/config/secret-param.ts';
 import type { Labels } from '../core/model.ts';
 import { DEFAULT_RELABEL_CONFIG, type RelabelStep } from '../core/relabel/relabel.ts';
 import type { RelabelConfig } from '../core/scrape-config.ts';
@@ -27,9 +28,21 @@ function quoted(text: string): string {
   return /^\P{C}*$/u.test(text) ? `'${text.replaceAll("'", "''")}'` : JSON.stringify(text);
 }
 
+/** In the place of a secret. */
+const MASK = '***';
+
+/** As it is shown: the value of a query parameter that is a secret by its name is not. */
+export function shownParam(name: string, value: string): string {
+  return isSecretParam(name) ? MASK : value;
+}
+
+/** As they are shown. */
 export function pairsOf(labels: Labels): readonly (readonly [name: string, value: string])[] {
   const pairs: (readonly [string, string])[] = [];
-  for (let i = 0; i < labels.length; i += 2) pairs.push([labels[i] as string, labels[i + 1] as string]);
+  for (let i = 0; i < labels.length; i += 2) {
+    const name = labels[i] as string;
+    pairs.push([name, isSecretParamLabel(name) ? MASK : (labels[i + 1] as string)]);
+  }
   return pairs;
 }
 

@@ -68,7 +68,7 @@ export function configTargets(
       ...(read.code === 'failed' ? [] : read.notes.map((note) => `note: ${note}`)),
       ...noteLines(planned.documents, source.titleOf),
       describeTargets(targets),
-      ...(intervalMs === undefined ? [describeInterval(nextMs)] : []),
+      ...(intervalMs === undefined && targets.length > 0 ? [describeInterval(nextMs)] : []),
     ]);
     return {
       targets,

@@ -1,61 +1,11 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { describe, test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { systemClock as clock } from '../../functions/adapters/clock.ts';
-import { createHttp } from '../../functions/adapters/http.ts';
-import { MAX_REDIRECTS, MAX_REMEMBERED, createScrape } from '../../functions/adapters/scrape.ts';
-import type { Target } from '../../functions/core/model.ts';
-import { createTarget } from '../../functions/core/targets.ts';
-import type { Scrape, ScrapeResult } from '../../functions/core/ports.ts';
-import { noSecrets } from '../fakes/secrets.ts';
+import { MAX_REDIRECTS } from '../../functions/adapters/scrape.ts';
+import { PAGE, assertFailure, assertPage, openScrape, soon, target } from './scraping.ts';
 import { closedPort, serveHttp, serveTcp, testCertificate } from './local-servers.ts';
-import type { Answer } from './local-servers.ts';
-
-const PAGE = 'up 1\n';
-
-function target(address: string, more: Partial<Target> = {}): Target {
-  const identity = {
-    job: 'nim',
-    instance: address,
-    scheme: 'http',
-    address,
-    path: '/metrics',
-    params: [],
-  } as const;
-  return { ...createTarget(identity), bodySizeLimitBytes: 1_000, ...more };
-}
-
-function openScrape(t: TestContext, ca?: string): Scrape {
-  const http = createHttp({ clock, ...(ca === undefined ? {} : { ca }) });
-  t.after(() => http.close());
-  return createScrape({ http, clock, secrets: noSecrets });
-}
-
-const soon = (ms = 10_000) => clock.monotonicMs() + ms;
-
-function assertFailure(result: ScrapeResult, code: ScrapeResult['code'], text: RegExp): void {
-  assert.equal(result.code, code);
-  assert.ok('message' in result);
-  assert.match(result.message, /^cannot scrape .+: .+; .+$/);
-  assert.match(result.message, text);
-}
-
-function assertPage(result: ScrapeResult, path: string): void {
-  assert.ok(result.code === 'page', 'message' in result ? result.message : '');
-  assert.equal(Buffer.from(result.body).toString(), PAGE);
-  assert.equal(result.path, path);
-}
-
-/** Answers the paths named, 404 to all others. */
-function only(paths: Readonly<Record<string, (response: ServerResponse) => void>>): Answer {
-  return ({ url }, response) => {
-    const answer = paths[url];
-    if (answer === undefined) response.writeHead(404).end('not here');
-    else answer(response);
-  };
-}
 
 describe('a page', () => {
   test('asks as Prometheus does, for text only, and unpacks what comes', async (t) => {
@@ -199,95 +149,6 @@ describe('no page', () => {
     const result = await openScrape(t)(target(server.address, { path: '', timeoutMs: 500 }), soon());
     assertFailure(result, 'timeout', /500 ms/);
     assert.ok(clock.monotonicMs() - startMs < 5_000);
-  });
-});
-
-describe('without a configured path', () => {
-  test('NIM answers the first', async (t) => {
-    const server = await serveHttp(t, only({ '/v1/metrics': (response) => response.end(PAGE) }));
-    assertPage(await openScrape(t)(target(server.address, { path: '' }), soon()), '/v1/metrics');
-    assert.equal(server.requests.length, 1);
-  });
-
-  test('the fallback is remembered, and forgotten when it is gone', async (t) => {
-    let place = '/metrics';
-    const server = await serveHttp(t, ({ url }, response) => {
-      response.writeHead(url === place ? 200 : 404).end(PAGE);
-    });
-    const scrape = openScrape(t);
-    const nim = target(server.address, { path: '' });
-    const asked = async (path: string) => {
-      const before = server.requests.length;
-      assertPage(await scrape(nim, soon()), path);
-      return server.requests.slice(before).map((request) => request.url);
-    };
-    assert.deepEqual(await asked('/metrics'), ['/v1/metrics', '/metrics']);
-    assert.deepEqual(await asked('/metrics'), ['/metrics']);
-    place = '/v1/metrics';
-    assert.deepEqual(await asked('/v1/metrics'), ['/metrics', '/v1/metrics']);
-    assert.deepEqual(await asked('/v1/metrics'), ['/v1/metrics']);
-  });
-
-  test('only a 200 is remembered, and only a 404 leads on', async (t) => {
-    let status = 503;
-    const server = await serveHttp(
-      t,
-      only({ '/metrics': (response) => response.writeHead(status).end(PAGE) }),
-    );
-    const scrape = openScrape(t);
-    const nim = target(server.address, { path: '' });
-    assertFailure(await scrape(nim, soon()), 'status', /\/metrics: .*503/);
-    status = 200;
-    assertPage(await scrape(nim, soon()), '/metrics');
-    assert.deepEqual(
-      server.requests.map((request) => request.url),
-      ['/v1/metrics', '/metrics', '/v1/metrics', '/metrics'],
-    );
-    status = 500;
-    assertFailure(await scrape(nim, soon()), 'status', /500/);
-    assert.equal(server.requests.length, 5);
-  });
-
-  test('404 on both names both', async (t) => {
-    const server = await serveHttp(t, only({}));
-    const result = await openScrape(t)(target(server.address, { path: '' }), soon());
-    assertFailure(result, 'status', /\/v1\/metrics and \/metrics both answered status 404; .*metrics_path/);
-  });
-
-  test('a configured path is taken as it is', async (t) => {
-    const server = await serveHttp(t, only({ '/metrics': (response) => response.end(PAGE) }));
-    assertFailure(
-      await openScrape(t)(target(server.address, { path: '/v1/metrics' }), soon()),
-      'status',
-      /404/,
-    );
-    assert.equal(server.requests.length, 1);
-  });
-
-  test('what is remembered is bounded: the target remembered longest ago is asked anew', async () => {
-    const asked: string[] = [];
-    const scrape = createScrape({
-      clock,
-      secrets: noSecrets,
-      http: {
-        request: ({ url }) => {
-          asked.push(url.pathname);
-          const status = url.pathname === '/metrics' ? 200 : 404;
-          return Promise.resolve({ code: 'answer', status, headers: {}, body: new Uint8Array() });
-        },
-        close: () => Promise.resolve(),
-      },
-    });
-    const visit = async (key: number) => {
-      asked.length = 0;
-      await scrape(target('127.0.0.1:1', { key: String(key), path: '' }), soon());
-      return asked.length;
-    };
-    for (let key = 0; key < MAX_REMEMBERED; key++) assert.equal(await visit(key), 2);
-    assert.equal(await visit(0), 1, 'at the bound nothing is forgotten, and this one is now the latest');
-    assert.equal(await visit(MAX_REMEMBERED), 2);
-    assert.equal(await visit(0), 1);
-    assert.equal(await visit(1), 2, 'one past the bound forgets one');
   });
 });
 

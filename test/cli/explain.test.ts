@@ -98,12 +98,26 @@ static_configs: [{targets: [nim.example.com]}]
     assert.equal(code, 0);
     assert.equal(
       stdout.split('\n  found')[0],
-      `vllm  https://nim.example.com/v1/metrics?module=a+b, or /metrics where that answers 404
+      `vllm  https://nim.example.com/v1/metrics?module=a+b, or /metrics where that is not its page
   scrape  every 1m, timeout 3s, sample_limit 50000, body_size_limit 8388608B, label_limit 30,
           honor_labels, authorization by ssm:/nim-to-dynatrace/secrets/nim-token,
           insecure_skip_verify`,
     );
     assert.doesNotMatch(stdout, /hunter2/);
+  });
+
+  test('a query parameter that is a secret by its name is masked wherever a rule made it', async (context) => {
+    const document = `static_configs: [{targets: ['a:1'], labels: {__meta_param: token, __meta_value: open, __param_module: m}}]
+relabel_configs: [{source_labels: [__meta_param, __address__], regex: '(token);(.*)', target_label: '__param_\${1}', replacement: 'PLANTED\${2}'}]
+`;
+    const file = await fileOf(context, 'vllm.yaml', document);
+    const text = await cli('explain', file);
+    assert.equal(text.code, 0);
+    assert.match(text.stdout, /\?module=m&token=\*\*\*/);
+    assert.doesNotMatch(text.stdout, /PLANTEDa/);
+    const json = await cli('explain', file, '-o', 'json');
+    assert.match(json.stdout, /module=m&token=\*\*\*/);
+    assert.doesNotMatch(json.stdout, /PLANTEDa/);
   });
 
   test('all that is wrong is said with its place, exit code 1; what is right is explained', async (context) => {

@@ -82,7 +82,8 @@ describe('commands', { concurrency: 2 }, () => {
     assert.equal(code, 0);
     assert.equal(
       stderr,
-      'line 11: scrape_protocols has no effect: the text format is asked for, and what comes is read by its content\n',
+      'no metrics_path: /v1/metrics is tried first, then /metrics, where Prometheus asks /metrics alone\n' +
+        'line 11: scrape_protocols has no effect: the text format is asked for, and what comes is read by its content\n',
     );
     assert(!stdout.includes('hunter2'));
     const stored = await runInShell(context, stdout, { NIM_PASSWORD: 'hunter2 $x' });
@@ -109,7 +110,11 @@ describe('commands', { concurrency: 2 }, () => {
       stdout.replace(/^#.*\n/gm, ''),
       parsed.commands.map((command) => `${command}\n`).join(''),
     );
-    assert.deepEqual(parsed.notes, [{ line: 11, message: stderr.slice('line 11: '.length, -1) }]);
+    const [path, protocols] = stderr.split('\n');
+    assert.deepEqual(parsed.notes, [
+      { line: null, message: path },
+      { line: 11, message: protocols?.slice('line 11: '.length) },
+    ]);
     const theirs = PROMETHEUS.replace('hunter2', 'ssm:/nim-to-dynatrace/secrets/nim-password');
     assert.deepEqual(
       readDocuments(documents.map(({ name, value }) => ({ name, value }))).configs,

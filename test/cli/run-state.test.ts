@@ -257,7 +257,7 @@ function tenRuns(): void {
   test('a failed scrape is `up` 0, is named with its cause, and moves nothing', () => {
     const { address } = servers.get('scrapes that fail stand between') as PageServer;
     const lines = runs.map(({ stderr }) => stderr.split('\n').filter((line) => line.startsWith(address)));
-    const causes = [/: status: .*status 500/, /: status: .*404/, /: not_exposition: .*HTML page/];
+    const causes = [/: status: .*status 500/, /: status: .*404/, /: status: .*a page in HTML/];
     const failed = ['growth', 'silence', 'refused'].map((at) => lines[STEPS.indexOf(at as StepName)]?.join());
     failed.forEach((line, i) => assert.match(line ?? '', causes[i] as RegExp));
     assert.equal(lines.flat().length, 3);

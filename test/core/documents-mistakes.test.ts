@@ -352,7 +352,7 @@ describe('every mistake has its place and its remedy', () => {
       checkRelabel: ({ regex }) => (regex === '(' ? 'cannot use the regex: it is open; close it' : undefined),
     });
     assert.deepEqual(problems, [
-      { document: document.name, line: 2, column: 3, message: 'cannot use the regex: it is open; close it' },
+      { document: document.name, line: 2, column: 10, message: 'cannot use the regex: it is open; close it' },
     ]);
   });
 });

@@ -99,7 +99,8 @@ describe('what Prometheus has otherwise, or the vectors do not show', () => {
   });
 
   test('an interval below the tick of the schedule is noted', () => {
-    const document = { name: '/p/targets/nim', value: 'scrape_interval: 30s' };
+    const value = 'scrape_interval: 30s\nstatic_configs: [{targets: ["a:1"]}]';
+    const document = { name: '/p/targets/nim', value };
     assert.deepEqual(
       readDocuments([document]).notes.map(({ message }) => message),
       ['scrape_interval is 30s: the schedule fires every 60s, and the job is scraped once each time'],

@@ -44,6 +44,7 @@ describe('a Collector with two receivers', () => {
       '37 cannot carry over processor k8sattributes: there is nothing like it here; write what it changes as metric_relabel_configs or labels of the documents',
     ]);
     assert.deepEqual(lines(all.notes), [
+      '- no metrics_path: /v1/metrics is tried first, then /metrics, where Prometheus asks /metrics alone',
       "3 receiver otlp is left out: who sends to it can send to Dynatrace's OTLP API directly",
       '24 receiver prometheus/unused is left out: no metrics pipeline has it, so nothing of it is sent',
       '29 processor batch is not needed: bodies are as large as Dynatrace takes them',
@@ -252,8 +253,8 @@ describe('processors', () => {
     );
     assert.deepEqual(all.problems, []);
     assert.match(
-      lines(all.notes).join(),
-      /^10 exclude has no effect: .* were refused by Dynatrace, and are sent now/,
+      lines(all.notes).join('\n'),
+      /^10 exclude has no effect: .* were refused by Dynatrace, and are sent now/m,
     );
   });
 

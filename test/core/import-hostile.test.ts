@@ -44,6 +44,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   'a URL as a target': `static_configs: [{targets: ["http://me:${SECRET}@a:1/metrics"]}]`,
   'a query parameter': `params: {api_key: [${SECRET}]}`,
   'a query parameter as a label': `static_configs: [{targets: ["a:1"], labels: {__param_token: ${SECRET}}}]`,
+  'a query parameter by a rule': `relabel_configs: [{target_label: __param_sig, replacement: ${SECRET}}]`,
   'a proxy': `proxy_url: http://me:${SECRET}@proxy:3128`,
   'a misspelt key': `passwort: ${SECRET}`,
   oauth2: `oauth2: {client_id: a, client_secret: ${SECRET}}`,
@@ -95,7 +96,7 @@ describe('secrets are never printed', () => {
     );
     const prometheus = imported(`scrape_configs:\n${jobs.join('')}`);
     const collector = imported(
-      `receivers: {prometheus: {config: {scrape_configs: [{job_name: a, basic_auth: {password: ${SECRET}}}, {job_name: b, basic_auth: {password: $A_PASSWORD}}]}}}`,
+      `receivers: {prometheus: {config: {scrape_configs: [{job_name: a, static_configs: [{targets: ['a:1']}], basic_auth: {password: ${SECRET}}}, {job_name: b, static_configs: [{targets: ['b:1']}], basic_auth: {password: $A_PASSWORD}}]}}}`,
     );
     for (const { problems, stored } of [prometheus, collector]) {
       assert.deepEqual(problems, []);
@@ -204,7 +205,7 @@ test('a bomb of aliases is refused, not written out', () => {
 
 test('8 MiB with aliases written out are read, and not more', () => {
   const withAliases = (count: number): string =>
-    `rule_files: [&a ${'a'.repeat(8_190)}${', *a'.repeat(count - 1)}]\nscrape_configs: [{job_name: a}]`;
+    `rule_files: [&a ${'a'.repeat(8_190)}${', *a'.repeat(count - 1)}]\nscrape_configs: [{job_name: a, static_configs: [{targets: ['a:1']}]}]`;
   assert.deepEqual(imported(withAliases(1_023)).problems, []);
   assert.match(
     imported(withAliases(1_024)).problems[0]?.message ?? '',

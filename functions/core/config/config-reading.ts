@@ -7,7 +7,7 @@ import { CONFIG_KEYS } from './config-keys.ts';
 import { parseDuration } from '../duration.ts';
 import { quote } from './findings.ts';
 import type { Findings } from './findings.ts';
-import { nearestKey } from './key-spelling.ts';
+import { KEY_WORD, nearestKey } from './key-spelling.ts';
 import type { RelabelConfig, SecretReference } from '../scrape-config.ts';
 import { isSecretReference, looksLikeReference, storingSecret } from './secret-reference.ts';
 import { isNull } from './yaml.ts';
@@ -28,6 +28,8 @@ export interface ReadOptions {
   readonly checkRelabel?: (rule: RelabelConfig) => string | undefined;
   /** How often the schedule fires; a shorter `scrape_interval` is noted. */
   readonly tickMs?: number;
+  /** What becomes of a job with a mistake, where it is not that its document is refused. */
+  readonly consequence?: string;
 }
 
 /** PEM, or where it is. */
@@ -130,9 +132,6 @@ function isEmpty(node: YamlNode): boolean {
   if (node.kind === 'mapping') return node.entries.length === 0;
   return isNull(node) || node.text === '' || readFlag(node) === false;
 }
-
-/** A word that may stand in a message; what looks otherwise may be a secret that slipped. */
-const KEY_WORD = /^[A-Za-z_][\w.-]{0,63}$/;
 
 /** `search`: for what was meant. Not done for what nobody is going to read: it takes its time. */
 function describeUnknown(name: string, place: Place, search: boolean): string {

@@ -3,9 +3,11 @@ import { MAX_JOBS } from './config-bounds.ts';
 import { CONFIG_KEYS } from './config-keys.ts';
 import { readKeys } from './config-reading.ts';
 import type { Reading } from './config-reading.ts';
+import { quote } from './findings.ts';
 import type { ScrapeConfig } from '../scrape-config.ts';
 import { emptyMapping, readGlobals, readScrapeConfig } from './scrape-config-reading.ts';
 import type { Globals } from './scrape-config-reading.ts';
+import { describeWrapped } from './wrapped.ts';
 import { isNull, readYaml } from './yaml.ts';
 import type { YamlMapping, YamlNode, YamlPlace } from './yaml.ts';
 
@@ -49,8 +51,13 @@ export function readRoot(root: YamlNode, reading: Reading): readonly PlacedConfi
 }
 
 /** Other configurations in YAML, each of whose keys would be a mistake of its own. */
-function describeForeign({ entries }: YamlMapping): string | undefined {
-  const has = (key: string): boolean => entries.some((entry) => entry.key === key);
+function describeForeign(root: YamlMapping): string | undefined {
+  const has = (key: string): boolean => root.entries.some((entry) => entry.key === key);
+  const wrapped = describeWrapped(root);
+  if (wrapped !== undefined) return wrapped;
+  if (has('scrape_config')) {
+    return 'cannot use scrape_config: it is no key of a Prometheus file; write scrape_configs';
+  }
   if (has('apiVersion') && has('kind')) {
     return 'cannot read the document: it is a Kubernetes object; write a scrape_config, with the addresses under static_configs or a name of the service under dns_sd_configs';
   }
@@ -80,7 +87,13 @@ function readConfigs(
   // One alone may leave its name to the parameter's.
   const defaultJob = items.length === 1 ? reading.job : undefined;
   const placed = items.flatMap((item) => {
+    const { problemCount } = reading.findings;
     const config = readScrapeConfig(item, globals, defaultJob, reading);
+    if (config !== undefined && !hasTargets(config) && reading.findings.problemCount === problemCount) {
+      const cause = 'it has neither static_configs nor dns_sd_configs';
+      const what = `cannot find anything to scrape in the job ${quote(config.jobName)}`;
+      reading.findings.note(item.at, `${what}: ${cause}; write one`);
+    }
     return config === undefined ? [] : [{ config, at: item.at }];
   });
   const lines = new Map<string, number>();
@@ -90,6 +103,11 @@ function readConfigs(
     else if (config.jobName !== '') reading.findings.problem(at, describeDouble(config.jobName, first));
   }
   return placed;
+}
+
+/** Whether it says where they come from; a job without is valid, as in Prometheus. */
+export function hasTargets({ staticConfigs, dnsSdConfigs }: ScrapeConfig): boolean {
+  return staticConfigs.length + dnsSdConfigs.length > 0;
 }
 
 function describeDouble(job: string, first: number): string {

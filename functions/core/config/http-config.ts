@@ -46,7 +46,8 @@ export function readBasicAuth(node: YamlNode, reading: Reading): ScrapeSettings[
 
 /** The secret is not written at all: where it is written and wrong, that was said already. */
 function missing(node: YamlNode, at: YamlPlace, key: string, of: string, reading: Reading): undefined {
-  if (node.kind === 'mapping' && at !== node.at) return;
+  if (node.kind !== 'mapping' || at !== node.at) return;
+  if (node.entries.some((entry) => entry.key === `${key}_file` || entry.key === `${key}_ref`)) return;
   const { command, reference } = storingSecret(reading.prefix, reading.job, key);
   reading.findings.problem(
     at,

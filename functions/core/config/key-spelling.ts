@@ -1,5 +1,8 @@
 /** The key that was probably meant. */
 
+/** A word that may stand in a message; what looks otherwise, or is longer, may be a secret that slipped. */
+export const KEY_WORD = /^[A-Za-z_][\w.-]{0,40}$/;
+
 /** Longer words are no misspelt keys; the comparison is quadratic. */
 export const MAX_COMPARED_LENGTH = 48;
 

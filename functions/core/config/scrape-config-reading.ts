@@ -4,13 +4,14 @@ import { readKeys, readTexts } from './config-reading.ts';
 import type { ReadKeys, Reading } from './config-reading.ts';
 import { quote } from './findings.ts';
 import { readAuthorization, readBasicAuth, readHttpHeaders, readTlsConfig } from './http-config.ts';
+import { describeSecretParam, isSecretParam } from './secret-param.ts';
 import { DEFAULT_OUTPUT } from '../output-text.ts';
 import type { ScrapeConfig, ScrapeSettings } from '../scrape-config.ts';
 import { DEFAULT_INTERVAL_MS, DEFAULT_TIMEOUT_MS } from '../targets.ts';
 import { readOutput } from './output-config.ts';
 import { readAttributes } from './static-attributes.ts';
 import { readDnsSdConfig, readRelabelConfig, readTargetGroup } from './target-sources.ts';
-import type { YamlList, YamlMapping, YamlNode } from './yaml.ts';
+import type { YamlList, YamlMapping, YamlNode, YamlPlace } from './yaml.ts';
 
 interface Limits {
   readonly sampleLimit: number;
@@ -24,6 +25,8 @@ interface Limits {
 /** What jobs inherit. */
 export interface Globals {
   readonly scrapeIntervalMs: number;
+  /** Undefined where it is the default. */
+  readonly intervalAt: YamlPlace | undefined;
   readonly scrapeTimeoutMs: number;
   readonly limits: Limits;
 }
@@ -54,6 +57,7 @@ export function readGlobals(node: YamlNode, reading: Reading): Globals {
     reading.findings.problem(placeOf('scrape_timeout'), TIMEOUT_OVER_INTERVAL);
   return {
     scrapeIntervalMs,
+    intervalAt: values.scrape_interval ? placeOf('scrape_interval') : undefined,
     scrapeTimeoutMs: timeoutMs || Math.min(DEFAULT_TIMEOUT_MS, scrapeIntervalMs),
     limits: readLimits(values, NO_LIMITS),
   };
@@ -82,10 +86,10 @@ export function readScrapeConfig(
   outer: Reading,
 ): ScrapeConfig | undefined {
   const reading = { ...outer, job: jobNameOf(node) ?? outer.job };
+  const { problem, problemCount } = reading.findings;
   const read = readKeys(node, 'scrape_config', reading);
   if (read === undefined) return undefined;
   const { values, placeOf } = read;
-  const { problem } = reading.findings;
   const jobName = values.job_name ?? defaultJob;
   if (jobName === undefined) {
     problem(
@@ -95,7 +99,7 @@ export function readScrapeConfig(
   } else if (jobName === '') problem(placeOf('job_name'), 'cannot use job_name: it is empty; write a name');
   const relabelConfigs = readList(values.relabel_configs, (item) => readRelabelConfig(item, reading));
   const limits = readLimits(values, globals.limits);
-  return {
+  const config = {
     jobName: jobName ?? '',
     ...readTimes(read, globals, reading),
     scheme: values.scheme,
@@ -109,6 +113,8 @@ export function readScrapeConfig(
     targetLimit: limits.targetLimit,
     settings: readSettings(read, limits, reading),
   };
+  if (reading.findings.problemCount === problemCount) noteTick(read, globals, reading);
+  return config;
 }
 
 /** The name before it is checked, for the remedies of everything else. */
@@ -121,19 +127,26 @@ function readList<T>(list: YamlList | undefined, readItem: (item: YamlNode) => T
   return (list?.items ?? []).flatMap((item) => readItem(item) ?? []);
 }
 
-function readTimes({ values, placeOf }: Scrape, globals: Globals, { findings, options }: Reading) {
+function readTimes({ values, placeOf }: Scrape, globals: Globals, { findings }: Reading) {
   const scrapeIntervalMs = values.scrape_interval || globals.scrapeIntervalMs;
   const timeoutMs = values.scrape_timeout || 0;
   if (timeoutMs > scrapeIntervalMs) findings.problem(placeOf('scrape_timeout'), TIMEOUT_OVER_INTERVAL);
-  const { tickMs = DEFAULT_INTERVAL_MS } = options;
-  if (scrapeIntervalMs < tickMs) {
-    const tick = `the schedule fires every ${tickMs / 1000}s, and the job is scraped once each time`;
-    findings.note(placeOf('scrape_interval'), `scrape_interval is ${scrapeIntervalMs / 1000}s: ${tick}`);
-  }
   return {
     scrapeIntervalMs,
     scrapeTimeoutMs: timeoutMs || Math.min(globals.scrapeTimeoutMs, scrapeIntervalMs),
   };
+}
+
+/** Of a job that holds; what jobs have of `global` is noted there, once. */
+function noteTick({ values, placeOf }: Scrape, globals: Globals, { findings, options }: Reading): void {
+  const { tickMs = DEFAULT_INTERVAL_MS } = options;
+  const isOwn = Boolean(values.scrape_interval);
+  const intervalMs = values.scrape_interval || globals.scrapeIntervalMs;
+  if (intervalMs >= tickMs) return;
+  const who = isOwn ? 'the job is' : 'jobs without one of their own are';
+  const tick = `the schedule fires every ${tickMs / 1000}s, and ${who} scraped once each time`;
+  const at = isOwn ? placeOf('scrape_interval') : globals.intervalAt;
+  findings.note(at, `scrape_interval is ${intervalMs / 1000}s: ${tick}`);
 }
 
 function readMetricsPath({ values, placeOf }: Scrape, { findings }: Reading): string {
@@ -153,9 +166,11 @@ function readMetricsPath({ values, placeOf }: Scrape, { findings }: Reading): st
 }
 
 /** In the order of their names, in which Prometheus sends them. */
-function readParams({ entries }: YamlMapping, { findings }: Reading): ScrapeConfig['params'] {
-  const params = entries.flatMap(({ key, value }): readonly [string, readonly string[]][] => {
-    if (value.kind === 'list') {
+function readParams({ entries }: YamlMapping, reading: Reading): ScrapeConfig['params'] {
+  const { findings, job, options } = reading;
+  const params = entries.flatMap(({ key, at, value }): readonly [string, readonly string[]][] => {
+    if (isSecretParam(key)) findings.problem(at, describeSecretParam(key, job, options.consequence));
+    else if (value.kind === 'list') {
       if (value.items.length <= MAX_PARAMS) return [[key, readTexts(value, 'params', findings)]];
       const size = `a parameter has ${value.items.length} values, and ${MAX_PARAMS} are the most`;
       findings.problem(value.at, `cannot use params: ${size}; remove some`);

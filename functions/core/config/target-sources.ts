@@ -4,9 +4,9 @@ import { readKeys, readText } from './config-reading.ts';
 import type { Reading } from './config-reading.ts';
 import { quote } from './findings.ts';
 import type { DnsSdConfig, RelabelConfig, TargetGroup } from '../scrape-config.ts';
-import { isHostAndPort } from './address.ts';
-import { MAX_KEY_LENGTH } from './address.ts';
-import type { YamlList, YamlMapping, YamlNode, YamlText } from './yaml.ts';
+import { MAX_KEY_LENGTH, isHostAndPort, shownAddress } from './address.ts';
+import { PARAM_LABEL, describeSecretParam, isSecretParamLabel } from './secret-param.ts';
+import type { YamlList, YamlMapping, YamlNode, YamlPlace, YamlText } from './yaml.ts';
 
 /** `relabelled`: rules may make an address of what is none, so anything goes, as in Prometheus. */
 export function readTargetGroup(
@@ -33,16 +33,20 @@ function readTargets(list: YamlList, relabelled: boolean, reading: Reading): rea
           : `it is a ${item.kind}, not an address; put an address that ends in a colon in quotes, or write host:port`;
     if (cause === undefined) return [readText(item as YamlText)];
     const what =
-      item.kind === 'text' && !item.text.includes('@') ? `the target ${quote(item.text)}` : 'a target';
+      item.kind === 'text' && !item.text.includes('@') ? `the target ${shownAddress(item.text)}` : 'a target';
     reading.findings.problem(item.at, `cannot use ${what}: ${cause}`);
     return [];
   });
 }
 
+const PLACEHOLDER =
+  'it is a placeholder; write the address in its place, or give it to nim-to-dynatrace import by --set NAME=VALUE';
+
 function describeBadTarget(text: string, relabelled: boolean): string | undefined {
   if (text.includes('@')) {
     return 'it holds a user name or password; write host:port, and basic_auth with a reference to the password';
   }
+  if (/\$\{|</.test(text) && !relabelled) return PLACEHOLDER;
   if (text.length > MAX_KEY_LENGTH) return `it is longer than ${MAX_KEY_LENGTH} characters; write host:port`;
   if (relabelled) return undefined;
   const [, scheme, address = text, path] = /^(?:(https?):\/\/)?([^/]*)(\/.*)?$/s.exec(text) ?? [];
@@ -56,16 +60,22 @@ function describeBadTarget(text: string, relabelled: boolean): string | undefine
   return `it is a URL, not an address; write ${address}${rest}`;
 }
 
-function readLabels(node: YamlMapping, { findings: { problem } }: Reading): Readonly<Record<string, string>> {
+function readLabels(node: YamlMapping, reading: Reading): Readonly<Record<string, string>> {
+  const { problem } = reading.findings;
   return Object.fromEntries(
     node.entries.flatMap(({ key, at, value }) => {
       if (key === '') problem(at, 'cannot use a label: it has no name; write name: value');
+      else if (isSecretParamLabel(key)) refuseSecret(at, key, reading);
       else if (value.kind === 'text') return [[key, readText(value)]];
       else
         problem(value.at, `cannot use a label: its value is a ${value.kind}, not a text; write name: value`);
       return [];
     }),
   );
+}
+
+function refuseSecret(at: YamlPlace, label: string, { job, findings, options }: Reading): void {
+  findings.problem(at, describeSecretParam(label.slice(PARAM_LABEL.length), job, options.consequence));
 }
 
 export function readDnsSdConfig(node: YamlNode, reading: Reading): DnsSdConfig | undefined {
@@ -115,16 +125,23 @@ export function readRelabelConfig(node: YamlNode, reading: Reading): RelabelConf
       'cannot use source_labels: one of them is empty; remove it, or write its name',
     );
   }
+  const targetLabel = read.values.target_label;
+  if (isSecretParamLabel(targetLabel)) refuseSecret(read.placeOf('target_label'), targetLabel, reading);
   const rule = {
     action,
     sourceLabels,
     separator,
     regex,
     modulus,
-    targetLabel: read.values.target_label,
+    targetLabel,
     replacement,
   };
-  const cause = reading.options.checkRelabel?.(rule);
-  if (cause !== undefined) problem(node.at, cause);
+  const { checkRelabel } = reading.options;
+  const cause = checkRelabel?.(rule);
+  if (cause !== undefined) {
+    // The regex's own, if the rule holds with another one.
+    const isRegex = checkRelabel?.({ ...rule, regex: '(.*)' }) === undefined;
+    problem(isRegex ? read.placeOf('regex') : node.at, cause);
+  }
   return rule;
 }

@@ -1,6 +1,6 @@
 /** Addresses that the file leaves open: `${env:NIM_HOST}:8000` of a Collector, `<NIM-endpoint>:8000` of an example. */
 import type { Findings } from '../config/findings.ts';
-import { describePart } from './environment.ts';
+import { describePart, partsOf } from './environment.ts';
 import type { OpenTexts, Part } from './environment.ts';
 import { mapChildren, textAt, withChild } from '../config/yaml-tree.ts';
 import type { YamlMapping, YamlNode, YamlText } from '../config/yaml.ts';
@@ -29,7 +29,9 @@ const PLACEHOLDER = /<([A-Za-z][\w .-]{0,62})>/g;
 
 function filled(node: YamlText, { findings, open, given }: Context): YamlText {
   const names: string[] = [];
-  const parts = (open.get(node) ?? [node.text]).map((part: Part) => {
+  // A host never has a `$`: a Prometheus file, too, means what somebody is to fill in.
+  const written = node.text.includes('${') ? partsOf(node.text, given) : [node.text];
+  const parts = (open.get(node) ?? written).map((part: Part) => {
     if (typeof part === 'object') return part;
     return part.replace(PLACEHOLDER, (whole, name: string) => {
       const value = given.get(name);

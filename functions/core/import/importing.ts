@@ -10,8 +10,9 @@ import {
 } from '../config/config-bounds.ts';
 import { CONFIG_KEYS } from '../config/config-keys.ts';
 import type { Reading } from '../config/config-reading.ts';
-import { readRoot } from '../config/document-yaml.ts';
+import { hasTargets, readRoot } from '../config/document-yaml.ts';
 import { readDocuments } from '../config/documents.ts';
+import { describeWrapped } from '../config/wrapped.ts';
 import { createFindings } from '../config/findings.ts';
 import type { Finding, Findings } from '../config/findings.ts';
 import { withPlaceholders } from './addresses.ts';
@@ -26,7 +27,7 @@ import { nestFlattened } from './flattened.ts';
 import { flattenedTargets, withChanges, withExternalLabels } from './jobs.ts';
 import { changesOf } from './processors.ts';
 import type { JobChanges } from './processors.ts';
-import { createSecretStore, hasSecretQuery, withoutSecrets } from './secrets.ts';
+import { createSecretStore, withoutSecrets } from './secrets.ts';
 import type { Names, SecretStore } from './secrets.ts';
 import { checkRelabel } from '../relabel/relabel.ts';
 import {
@@ -98,6 +99,11 @@ function importText(text: string, options: ImportOptions, findings: Findings): S
     return NOTHING;
   }
   const root = configurationIn(yaml.root);
+  const wrapped = root === yaml.root ? describeWrapped(root) : undefined;
+  if (wrapped !== undefined) {
+    findings.problem(root.at, wrapped.replace('the document', 'the file'));
+    return NOTHING;
+  }
   if (isCollector(root)) return importCollector(root, options, findings);
   if (root.kind === 'text') {
     findings.problem(root.at, NO_JOBS);
@@ -114,7 +120,8 @@ function importText(text: string, options: ImportOptions, findings: Findings): S
 /** What an OpenTelemetryCollector of Kubernetes holds, or the file itself. */
 function configurationIn(root: YamlNode): YamlNode {
   const isResource = textOf(childOf(root, 'kind')) === 'OpenTelemetryCollector';
-  return (isResource ? childOf(childOf(root, 'spec'), 'config') : undefined) ?? root;
+  const config = isResource ? childOf(childOf(root, 'spec'), 'config') : undefined;
+  return config?.kind === 'mapping' ? config : root;
 }
 
 function importCollector(written: YamlNode, options: ImportOptions, findings: Findings): Stored {
@@ -146,7 +153,7 @@ interface Source {
 function fileOf(root: YamlNode): YamlNode {
   if (root.kind === 'list') return mappingAt(root.at, { scrape_configs: root });
   const isFile = entriesOf(root).some(
-    ({ key }) => Object.hasOwn(CONFIG_KEYS.document, key) || key === 'apiVersion',
+    ({ key }) => Object.hasOwn(CONFIG_KEYS.document, key) || key === 'apiVersion' || key === 'scrape_config',
   );
   return isFile ? root : mappingAt(root.at, { scrape_configs: listAt(root.at, [root]) });
 }
@@ -176,11 +183,20 @@ function importSources(
     );
   }
   const accepted = acceptedOf(documents, options, findings);
+  if (accepted.length === 0 && findings.problemCount === 0) findings.problem(undefined, NO_TARGETS);
+  if (jobs.some(({ config }) => childOf(config, 'metrics_path') === undefined)) {
+    findings.note(undefined, NO_PATH);
+  }
   const used = new Set(accepted.flatMap(({ value }) => value.match(/ssm:[\w./-]+/g) ?? []));
   // Of a job that did not carry over the secrets are of no use either.
   const stored = secrets.commands.filter(({ parameter }) => used.has(`ssm:${parameter}`));
   return { documents: accepted, stored };
 }
+
+const NO_TARGETS =
+  'cannot find anything to scrape: no job has static_configs or dns_sd_configs; write one of them in a job';
+const NO_PATH =
+  'no metrics_path: /v1/metrics is tried first, then /metrics, where Prometheus asks /metrics alone';
 
 /** Those that the reader of documents takes, all together. */
 function acceptedOf(
@@ -236,7 +252,7 @@ function jobsOf(
     const jobName = { key: 'job_name', at: config.at, value: textAt(config.at, name, true) };
     const named = childOf(config, 'job_name') ? config : { ...config, entries: [jobName, ...config.entries] };
     const job = { name, global, config: named };
-    return !hasSecretQuery(config, findings) && holds(job, options, open, findings) ? [job] : [];
+    return holds(job, options, open, findings) ? [job] : [];
   });
 }
 
@@ -253,7 +269,7 @@ function readWhole(root: YamlNode, options: ImportOptions, findings: Findings): 
 }
 
 function readingOf({ prefix }: ImportOptions, job: string, findings: Findings): Reading {
-  return { findings, prefix, job, options: { checkRelabel } };
+  return { findings, prefix, job, options: { checkRelabel, consequence: 'the job is left out' } };
 }
 
 function holds(job: Job, options: ImportOptions, open: OpenTexts, findings: Findings): boolean {
@@ -264,11 +280,11 @@ function holds(job: Job, options: ImportOptions, open: OpenTexts, findings: Find
     if (outside !== undefined) own.problem(text.at, describeOpen('a value', outside));
   }
   for (const { at, message } of own.problems) findings.problem(at, message);
-  readRoot(
+  const read = readRoot(
     mappingAt(config.at, { global, scrape_configs: listAt(config.at, [config]) }),
     readingOf(options, name, own),
   );
-  return own.problemCount === 0;
+  return own.problemCount === 0 && read.every((placed) => hasTargets(placed.config));
 }
 
 function countTargets(configs: readonly YamlNode[]): number {

@@ -1,12 +1,10 @@
 /** Secrets of a scrape_config become references, and commands that store them. No value leaves this file. */
 import { SECRET_HEADER } from '../config/http-config.ts';
-import type { Findings } from '../config/findings.ts';
 import type { ShellValue, StoringCommand } from './commands.ts';
 import type { OpenTexts } from './environment.ts';
 import { isSecretReference, looksLikeReference } from '../config/secret-reference.ts';
 import {
   childOf,
-  entriesOf,
   itemsOf,
   listAt,
   mapChildren,
@@ -18,7 +16,7 @@ import {
   withoutEntry,
 } from '../config/yaml-tree.ts';
 import { isNull } from '../config/yaml.ts';
-import type { YamlMapping, YamlNode, YamlPlace, YamlText } from '../config/yaml.ts';
+import type { YamlMapping, YamlNode, YamlText } from '../config/yaml.ts';
 
 /** The parameters below `<prefix>/secrets/` that an import stores. */
 export interface SecretStore {
@@ -138,16 +136,6 @@ export function withoutSecrets(config: YamlMapping, rewriting: Rewriting): YamlM
   return own;
 }
 
-/** Whether a secret is left, which no reference can stand for: with problems, the job may not be printed. */
-export function hasSecretQuery(config: YamlMapping, findings: Findings): boolean {
-  const places = [...secretQueries(config)];
-  const remedy = 'send it as a header, under http_headers and secrets, if the server takes it there';
-  for (const at of places) {
-    findings.problem(at, `cannot carry over a query parameter: it is a secret by its name; ${remedy}`);
-  }
-  return places.length > 0;
-}
-
 /** `key`, or the file of `key_file`, as a reference. */
 function withReference(node: YamlNode, key: string, rewriting: Rewriting): YamlNode {
   if (node.kind !== 'mapping') return node;
@@ -225,19 +213,4 @@ function mapTargets(groups: YamlNode, change: (text: string) => string): YamlNod
           ),
         ),
   );
-}
-
-/** Query parameters that are secrets by their names: a document holds them in the open. */
-function* secretQueries(config: YamlMapping): Iterable<YamlPlace> {
-  const isSecret = (name: string): boolean => SECRET_HEADER.test(name);
-  for (const { key, at } of entriesOf(childOf(config, 'params'))) if (isSecret(key)) yield at;
-  for (const group of itemsOf(childOf(config, 'static_configs'))) {
-    for (const { key, at } of entriesOf(childOf(group, 'labels'))) {
-      if (key.startsWith('__param_') && isSecret(key.slice('__param_'.length))) yield at;
-    }
-  }
-  for (const rule of itemsOf(childOf(config, 'relabel_configs'))) {
-    const target = textOf(childOf(rule, 'target_label')) ?? '';
-    if (target.startsWith('__param_') && isSecret(target.slice('__param_'.length))) yield rule.at;
-  }
 }
