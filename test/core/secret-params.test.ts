@@ -57,7 +57,7 @@ describe('a document', () => {
     const problemsWith = (target: string) =>
       problemsOf(`static_configs: [{targets: ['${target}']}]\n${rules}`);
     assert.deepEqual(problemsWith('https://a/m?x=1&token=PLANTED'), [
-      `1:28 cannot use the target "https://a/m": its query holds ${REMEDY.replace('it is ', '')}`,
+      `1:29 cannot use the target "https://a/m": its query holds ${REMEDY.replace('it is ', '')}`,
     ]);
     assert.deepEqual(problemsWith('https://a/m?x=1&module=token'), []);
   });
