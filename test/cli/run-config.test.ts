@@ -114,6 +114,7 @@ scrape_configs:
     assert.match(stderr, /nim\.yaml:1:1: .*scrape_interval/);
     assert.match(stderr, /nim\.yaml: nothing of it is used\n/);
     assert.match(stderr, /^there is nothing to scrape$/m);
+    assert.doesNotMatch(stderr, /a tick every/);
   });
 
   for (const [what, write] of [

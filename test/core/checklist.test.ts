@@ -277,7 +277,8 @@ mm 1
     const quoted = (text: string) => JSON.stringify(text);
     const number = fc.constantFrom('0', '1', '2.5', '-3', 'NaN', '+Inf', '1e300');
     const sample = fc
-      .tuple(word, fc.array(fc.tuple(word, word), { maxLength: 3 }), number)
+      // A label that stands twice refuses the line.
+      .tuple(word, fc.uniqueArray(fc.tuple(word, word), { maxLength: 3, selector: ([key]) => key }), number)
       .map(([name, labels, value]) => {
         const written = labels.map(([key, text]) => `,${quoted(key)}=${quoted(text)}`).join('');
         return { name, line: `{${quoted(name)}${written}} ${value}` };

@@ -52,6 +52,16 @@ describe('a document', () => {
     );
   });
 
+  test('a target with one is refused, also where rules would make an address of it', () => {
+    const rules = 'relabel_configs: [{source_labels: [__address__], target_label: __param_target}]';
+    const problemsWith = (target: string) =>
+      problemsOf(`static_configs: [{targets: ['${target}']}]\n${rules}`);
+    assert.deepEqual(problemsWith('https://a/m?x=1&token=PLANTED'), [
+      `1:29 cannot use the target "https://a/m": its query holds ${REMEDY.replace('it is ', '')}`,
+    ]);
+    assert.deepEqual(problemsWith('https://a/m?x=1&module=token'), []);
+  });
+
   test('a name that may be a value is not printed', () => {
     const [problem] = problemsOf(`${JOB}params: {"token=PLANTED": [a]}`);
     assert.equal(problem, `3:10 cannot use a parameter of the job "snmp": ${REMEDY}`);

@@ -20,10 +20,18 @@ export function isSecretParamLabel(label: string): boolean {
   return label.startsWith(PARAM_LABEL) && isSecretParam(label.slice(PARAM_LABEL.length));
 }
 
+/** Whether the query of an address, which may be none yet, holds such a parameter. */
+export function hasSecretQuery(address: string): boolean {
+  return [...address.matchAll(/[?&]([^=&#]+)=/g)].some(([, name = '']) => isSecretParam(name));
+}
+
+const REMEDY = 'send it as a header by a reference, under http_headers and secrets, or as authorization';
+/** The same of an address. */
+export const SECRET_QUERY = `its query holds a secret by its name; ${REMEDY}`;
+
 /** Why the parameter is refused, of which the value is not in the message. `consequence`: what becomes of the job. */
 export function describeSecretParam(name: string, job: string, consequence?: string): string {
   const what = KEY_WORD.test(name) ? `the parameter ${name}` : 'a parameter';
-  const remedy = 'send it as a header by a reference, under http_headers and secrets, or as authorization';
   const rest = consequence === undefined ? '' : `; ${consequence}`;
-  return `cannot use ${what} of the job ${quote(job)}: it is a secret by its name; ${remedy}${rest}`;
+  return `cannot use ${what} of the job ${quote(job)}: it is a secret by its name; ${REMEDY}${rest}`;
 }

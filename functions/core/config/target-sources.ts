@@ -5,7 +5,13 @@ import type { Reading } from './config-reading.ts';
 import { quote } from './findings.ts';
 import type { DnsSdConfig, RelabelConfig, TargetGroup } from '../scrape-config.ts';
 import { MAX_KEY_LENGTH, isHostAndPort, shownAddress } from './address.ts';
-import { PARAM_LABEL, describeSecretParam, isSecretParamLabel } from './secret-param.ts';
+import {
+  PARAM_LABEL,
+  SECRET_QUERY,
+  describeSecretParam,
+  hasSecretQuery,
+  isSecretParamLabel,
+} from './secret-param.ts';
 import type { YamlList, YamlMapping, YamlNode, YamlPlace, YamlText } from './yaml.ts';
 
 /** `relabelled`: rules may make an address of what is none, so anything goes, as in Prometheus. */
@@ -46,6 +52,7 @@ function describeBadTarget(text: string, relabelled: boolean): string | undefine
   if (text.includes('@')) {
     return 'it holds a user name or password; write host:port, and basic_auth with a reference to the password';
   }
+  if (hasSecretQuery(text)) return SECRET_QUERY;
   if (/\$\{|</.test(text) && !relabelled) return PLACEHOLDER;
   if (text.length > MAX_KEY_LENGTH) return `it is longer than ${MAX_KEY_LENGTH} characters; write host:port`;
   if (relabelled) return undefined;
