@@ -10,33 +10,18 @@ import { createScrape } from '../../functions/adapters/scrape.ts';
 import type { Target } from '../../functions/core/model.ts';
 import type { Scrape, ScrapeResult } from '../../functions/core/ports.ts';
 import type { Secrets } from '../../functions/core/secrets.ts';
-import { createTarget } from '../../functions/core/targets.ts';
 import { secretsIn } from '../fakes/secrets.ts';
 import { PKI, serveHttp } from './local-servers.ts';
+import { PAGE, soon, target } from './scraping.ts';
 
 const TOKEN = 'ssm:/nim-to-dynatrace/secrets/nim-token';
 const KEY = 'ssm:/nim-to-dynatrace/secrets/nim-key';
-const PAGE = 'up 1\n';
-
-function target(address: string, more: Partial<Target> = {}): Target {
-  const identity = {
-    job: 'nim',
-    instance: address,
-    scheme: 'http',
-    address,
-    path: '/metrics',
-    params: [],
-  } as const;
-  return { ...createTarget(identity), ...more };
-}
 
 function openScrape(t: TestContext, secrets: Secrets): Scrape {
   const http = createHttp({ clock });
   t.after(() => http.close());
   return createScrape({ http, clock, secrets });
 }
-
-const soon = () => clock.monotonicMs() + 10_000;
 
 function assertFailure(result: ScrapeResult, code: ScrapeResult['code'], text: RegExp): void {
   assert.equal(result.code, code);
