@@ -99,7 +99,8 @@ export function pointAttributes(
   return Object.keys(attributes).length + own > MAX_DIMENSIONS ? undefined : attributes;
 }
 
-function dimensionValue(value: string): string {
+/** Of a label, or of a resource: a longer value is shortened. */
+export function dimensionValue(value: string): string {
   return shorten(value, value, MAX_DIMENSION_VALUE_LENGTH);
 }
 
