@@ -35,20 +35,22 @@ export function isTimeTaken(timeMs: number, tickMs: number): boolean {
  * `dt.` is Dynatrace's own. A longer key is shortened. Undefined where nothing valid is left.
  */
 export function metricKey(name: string): string | undefined {
-  const key = name
-    .replace(/[^A-Za-z0-9_.-]/g, '_')
-    .replace(/^[^A-Za-z]+/, '')
-    .replace(/^dt\./, 'dt_');
+  const key = wellFormed(name.replace(/[^A-Za-z0-9_.-]/g, '_')).replace(/^dt\./, 'dt_');
   return key.length < MIN_METRIC_KEY_LENGTH ? undefined : shorten(key, name, MAX_METRIC_KEY_LENGTH);
 }
 
 /** Lower case letters, digits, `-`, `.`, `_`, beginning with a letter; empty where nothing valid is left. */
 export function dimensionKey(name: string): string {
-  const key = name
-    .toLowerCase()
-    .replace(/[^a-z0-9_.-]/g, '_')
-    .replace(/^[^a-z]+/, '');
+  const key = wellFormed(name.toLowerCase().replace(/[^a-z0-9_.-]/g, '_'));
   return shorten(key, name, MAX_DIMENSION_KEY_LENGTH);
+}
+
+/** A letter comes first, no section is empty or begins with `-` (docs.dynatrace.com, "Metric ingestion protocol"). */
+function wellFormed(key: string): string {
+  return key
+    .replace(/^[^A-Za-z]+/, '')
+    .replace(/\.[.-]+/g, '.')
+    .replace(/\.$/, '');
 }
 
 /** What is too long ends in a hash of the whole, so that two long texts stay two, today and in the next release. */
@@ -97,7 +99,8 @@ export function pointAttributes(
   return Object.keys(attributes).length + own > MAX_DIMENSIONS ? undefined : attributes;
 }
 
-function dimensionValue(value: string): string {
+/** Of a label, or of a resource: a longer value is shortened. */
+export function dimensionValue(value: string): string {
   return shorten(value, value, MAX_DIMENSION_VALUE_LENGTH);
 }
 

@@ -276,6 +276,9 @@ function readComment(
   if (isType) {
     const type = FAMILY_TYPES.get(rest) ?? FAMILY_TYPES.get(rest.toLowerCase());
     if (type === undefined) refuse(refused, text, at, [name], 'no metric type');
+    // A gauge `x` and a counter `x_total` share their family's name in OpenMetrics (Go's `go_memstats_alloc_bytes`).
+    const isSecond = type === 'counter' && (family.type ?? type) !== type;
+    if (isSecond) metadata.set(`${name}_total`, { ...family, type });
     family.type ??= type;
   } else if (isHelp) family.help = rest.includes('\\') ? unescapeHelp(rest) : rest;
   else family.unit = rest;

@@ -1,4 +1,5 @@
 /** A target: its identity, its defaults, its address on the network. */
+import { dimensionValue } from './dynatrace.ts';
 import { hashText } from './hash.ts';
 import type { Attributes, Target, TargetIdentity } from './model.ts';
 import type { TargetItem } from './ports.ts';
@@ -79,8 +80,7 @@ export function resourceOf(target: Target): Attributes {
   if (target.address === '') return identityOf(target);
   const { host, port } = hostAndPort(target);
   return {
-    'service.name': target.job,
-    'service.instance.id': target.instance,
+    ...identityOf(target),
     'server.address': host,
     'server.port': port,
     'url.scheme': target.scheme,
@@ -89,7 +89,10 @@ export function resourceOf(target: Target): Attributes {
 
 /** Identity on the data point as well: without it, targets merge where Dynatrace keeps few resource attributes. */
 export function identityOf(target: Target): Attributes {
-  return { 'service.name': target.job, 'service.instance.id': target.instance };
+  return {
+    'service.name': dimensionValue(target.job),
+    'service.instance.id': dimensionValue(target.instance),
+  };
 }
 
 function hostAndPort({ address, scheme }: Target): { readonly host: string; readonly port: string } {

@@ -25,7 +25,7 @@ const KNOWN: readonly (readonly [pattern: RegExp, unit: string])[] = [
   [/^DCGM_FI_PROF_.*_BYTES$/, 'By'],
 ];
 
-/** Prometheus' base units, and those that exporters use beside them, as a name's last word before `_total`. */
+/** Prometheus' base units, those that exporters use beside them, what NIM counts: a name's last word before `_total`. */
 const SUFFIXES: ReadonlyMap<string, string> = new Map([
   ['seconds', 's'],
   ['milliseconds', 'ms'],
@@ -42,6 +42,8 @@ const SUFFIXES: ReadonlyMap<string, string> = new Map([
   ['grams', 'g'],
   ['ratio', '1'],
   ['percent', '%'],
+  ['tokens', '{token}'],
+  ['requests', '{request}'],
 ]);
 
 /** What is known of this very metric: it wins over the page's own word. */

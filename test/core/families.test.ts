@@ -42,6 +42,11 @@ describe('gauges and counters', () => {
     f('# TYPE a gauge; a_total 1; a_count 2; a_sum 3', 'gauge a_total 1; gauge a_count 2; gauge a_sum 3');
   });
 
+  test('a gauge and a counter of one family name', () => {
+    om('# TYPE a gauge; a 1; # TYPE a counter; a_total 2', 'gauge a 1; counter a_total 2');
+    om('# TYPE a gauge; a 1; # TYPE a gauge; a_total 2', 'gauge a 1; gauge a_total 2');
+  });
+
   test('a counter named like a part of a histogram', () => {
     f('# TYPE things_count counter; things_count 3', 'counter things_count 3');
     f(

@@ -186,6 +186,9 @@ describe('units', () => {
     ['vllm:request_queue_time_seconds', 's'],
     ['process_cpu_seconds_total', 's'],
     ['vllm:num_preemptions_total', ''],
+    ['vllm:iteration_tokens_total', '{token}'],
+    ['sglang:num_used_tokens', '{token}'],
+    ['http_requests_total', '{request}'],
     ['seconds', 's'],
     ['', ''],
   ] as const) {

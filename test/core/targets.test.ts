@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readAddress } from '../../functions/core/config/address.ts';
+import { MAX_DIMENSION_VALUE_LENGTH } from '../../functions/core/dynatrace.ts';
 import { createTarget, identityOf, resourceOf, shapeOf, urlOf } from '../../functions/core/targets.ts';
 
 function targetOf(text: string, job = 'nim') {
@@ -77,6 +78,17 @@ describe('attributes', () => {
 
   test('of the point are those that tell targets apart', () => {
     assert.deepEqual(identityOf(targetOf('a:1')), { 'service.name': 'nim', 'service.instance.id': 'a:1' });
+  });
+
+  test(`a name of ${MAX_DIMENSION_VALUE_LENGTH} characters fits, a longer one is shortened alike in both`, () => {
+    const longest = 'j'.repeat(MAX_DIMENSION_VALUE_LENGTH);
+    assert.equal(identityOf(targetOf('a:1', longest))['service.name'], longest);
+    const target = { ...targetOf('a:1', `${longest}j`), instance: `${longest}i` };
+    const { 'service.name': job, 'service.instance.id': instance, ...rest } = resourceOf(target);
+    assert.equal(job?.length, MAX_DIMENSION_VALUE_LENGTH);
+    assert.equal(instance?.length, MAX_DIMENSION_VALUE_LENGTH);
+    assert.deepEqual(identityOf(target), { 'service.name': job, 'service.instance.id': instance });
+    assert.deepEqual(rest, { 'server.address': 'a', 'server.port': '1', 'url.scheme': 'http' });
   });
 });
 

@@ -59,6 +59,9 @@ export const MAX_DIMENSION_VALUE_LENGTH = 255;
 /** A longer or non-ASCII unit is dropped. */
 export const MAX_UNIT_LENGTH = 63;
 export const MAX_DESCRIPTION_LENGTH = 1023;
+/** A letter comes first, no section is empty or begins with `-` ("Metric ingestion protocol"). */
+const METRIC_KEY = /^[A-Za-z][\w-]*(?:\.\w[\w-]*)*$/;
+const DIMENSION_KEY = /^[a-z][a-z0-9_-]*(?:\.[a-z0-9_][a-z0-9_-]*)*$/;
 /**
  * The attributes of a resource that are dimensions everywhere; others only where an environment has "Advanced OTLP
  * metric dimensions" switched on (setting `builtin:opentelemetry-metrics`, its list of allowed attributes).
@@ -195,13 +198,15 @@ function silentHarm(point: DecodedPoint, dimensions: ReadonlyMap<string, Attribu
   flag(windowed && point.monotonic && (point.value ?? 0) < 0, `negative delta ${point.value}`);
   // The data model asks for a sum only where observations cannot be negative.
   flag((point.histogram?.sum ?? 0) < 0, `negative delta ${point.histogram?.sum} of the sum`);
-  flag(!/^[A-Za-z][\w.-]*$/.test(point.name), 'a name that the server would change');
+  flag(!METRIC_KEY.test(point.name), 'a name that the server would change');
   flag(point.name.startsWith('dt.'), 'a name of the reserved prefix dt.');
   flag(!/^[\x20-\x7e]*$/.test(point.unit), 'a unit that is not ASCII');
   flag(point.unit.length > MAX_UNIT_LENGTH, 'a unit that the server would drop');
   flag(point.description.length > MAX_DESCRIPTION_LENGTH, 'a description that the server would cut');
-  for (const [key, value] of dimensions) {
-    flag(!/^[a-z_][a-z0-9_.-]*$/.test(key), `a dimension key that the server would change: ${key}`);
+  // A value of the resource is cut also where the point's own wins.
+  const losing = point.resource.filter(([key, value]) => dimensions.get(key) !== value);
+  for (const [key, value] of [...dimensions, ...losing]) {
+    flag(!DIMENSION_KEY.test(key), `a dimension key that the server would change: ${key}`);
     flag(key.length > MAX_DIMENSION_KEY_LENGTH, `a dimension key that the server would cut: ${key}`);
     flag(textOf(value).length > MAX_DIMENSION_VALUE_LENGTH, `a value that the server would cut: ${key}`);
     flag(typeof value === 'object', `a dimension that the server would drop: ${key}`);
