@@ -4,7 +4,7 @@
  * baseline remembers it as cumulative (D11: a lost TYPE line changes nothing).
  */
 import type { CumulativeKind, FamilyType, Series } from './model.ts';
-import type { DropReason } from './outcome.ts';
+import type { DropReason, DropWitness } from './outcome.ts';
 import type { Metadata, Page } from './exposition.ts';
 import { type SeriesTable, renameSeries, splitLabel } from './series.ts';
 
@@ -78,6 +78,7 @@ interface Sorting {
   readonly notWhole: Set<string>;
   readonly untyped: Set<string>;
   readonly drops: Map<DropReason, number>;
+  readonly witness: DropWitness | undefined;
 }
 
 /**
@@ -89,6 +90,7 @@ export function groupFamilies(
   table: SeriesTable,
   known: ReadonlyMap<string, CumulativeKind>,
   raw: Page = page,
+  witness?: DropWitness,
 ): Families {
   const roleOf = createRoles(page, known);
   const into: Sorting = {
@@ -99,6 +101,7 @@ export function groupFamilies(
     notWhole: new Set(),
     untyped: new Set(),
     drops: new Map(),
+    witness,
   };
   for (const name of page.refused.names) into.notWhole.add(roleOf(name).family);
   const isEmpty = page.values.length === 0 && page.metadata.size === 0;
@@ -136,12 +139,12 @@ function sortSample(
 ): void {
   const series = role.name === given.name ? given : renameSeries(table, given, role.name);
   if (role.family.startsWith('DCGM_') && isBlank(value))
-    return drop(into, 'blank', role.part === 'gauge' ? undefined : role.family);
+    return drop(into, 'blank', given, role.part === 'gauge' ? undefined : role.family);
   switch (role.part) {
     case 'gauge':
       if (role.untyped) markUntyped(into.untyped, role.family);
-      if (into.gauges.has(series)) return drop(into, 'duplicate');
-      if (!Number.isFinite(value)) return drop(into, 'nan');
+      if (into.gauges.has(series)) return drop(into, 'duplicate', given);
+      if (!Number.isFinite(value)) return drop(into, 'nan', given);
       into.gauges.set(series, {
         series,
         value,
@@ -150,9 +153,9 @@ function sortSample(
       });
       return;
     case 'counter':
-      if (into.counters.has(series)) return drop(into, 'duplicate');
-      if (!Number.isFinite(value)) return drop(into, 'nan', role.family);
-      if (value < 0) return drop(into, 'negative', role.family);
+      if (into.counters.has(series)) return drop(into, 'duplicate', given);
+      if (!Number.isFinite(value)) return drop(into, 'nan', given, role.family);
+      if (value < 0) return drop(into, 'negative', given, role.family);
       into.counters.set(series, {
         series,
         kind: 'counter',
@@ -164,7 +167,7 @@ function sortSample(
       return;
     case 'bucket': {
       const split = splitLabel(table, series, role.family, 'le');
-      if (split === undefined) return drop(into, 'invalid_histogram', role.family);
+      if (split === undefined) return drop(into, 'invalid_histogram', given, role.family);
       const assembly = assemblyOf(into, role, split.series);
       assembly.bounds.push(split.bound);
       assembly.counts.push(value);
@@ -173,7 +176,7 @@ function sortSample(
     case 'count':
     case 'sum': {
       const assembly = assemblyOf(into, role, renameSeries(table, series, role.family));
-      if (assembly[role.part] !== undefined) return drop(into, 'duplicate');
+      if (assembly[role.part] !== undefined) return drop(into, 'duplicate', given);
       assembly[role.part] = value;
       return;
     }
@@ -202,9 +205,10 @@ function markUntyped(untyped: Set<string>, name: string): void {
   if (family !== undefined) untyped.add(family);
 }
 
-function drop(into: Sorting, reason: DropReason, family?: string): void {
+function drop(into: Sorting, reason: DropReason, { key }: Series, family?: string): void {
   into.drops.set(reason, (into.drops.get(reason) ?? 0) + 1);
   if (family !== undefined) into.notWhole.add(family);
+  into.witness?.(reason, key);
 }
 
 function assemblyOf(into: Sorting, role: Role, series: Series): Assembly {
@@ -222,7 +226,7 @@ function assemble(into: Sorting): CumulativeReading[] {
   for (const assembly of into.assemblies.values()) {
     const { role, series } = assembly;
     const read = role.kind === 'histogram' ? histogramOf(assembly, into) : summaryOf(assembly);
-    if (read === undefined) drop(into, 'invalid_histogram', role.family);
+    if (read === undefined) drop(into, 'invalid_histogram', series, role.family);
     else readings.push({ series, kind: role.kind, family: role.family, metadata: role.metadata, ...read });
   }
   return readings;
@@ -247,7 +251,7 @@ function histogramOf(assembly: Assembly, into: Sorting): Distribution | undefine
   for (const i of order) {
     const cumulative = assembly.counts[i] as number;
     if (bound(i) === previous) {
-      drop(into, 'duplicate');
+      drop(into, 'duplicate', assembly.series);
       continue;
     }
     previous = bound(i);

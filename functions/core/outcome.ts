@@ -69,6 +69,9 @@ export type DropReason =
   /** A gauge whose body was not accepted: gauges are instantaneous and not replayed. */
   | 'gauge_not_delivered';
 
+/** Told of each sample, series or point that is dropped, by its text; runs count only, a forecast shows examples. */
+export type DropWitness = (reason: DropReason, series: string) => void;
+
 /** What became of one body. */
 export type ExportOutcome =
   /** 2xx: accepted, whatever the answer's body says; a warning is for people. */

@@ -5,21 +5,16 @@
  * outside world is `Ports`.
  */
 import { type Baseline, duePending, giveUp } from './baseline.ts';
-import { encodeBaseline } from './baseline-format.ts';
 import { cautionAtStart } from './caution.ts';
-import { MAX_TRACKED_SERIES, observe } from './delta.ts';
-import { MAX_PAGE_SAMPLES, parseExposition } from './exposition.ts';
-import { groupFamilies } from './families.ts';
 import type { DropReason } from './outcome.ts';
 import { type Memory, trimMemory } from './point-names.ts';
 import { buildPoints } from './points.ts';
-import type { Ports, ScrapeResult } from './ports.ts';
+import type { Ports } from './ports.ts';
 import { type RunReport, addDrops, reportRun } from './report.ts';
 import { reportGauges } from './scrape-report.ts';
 import { nextSelfFacts, selfPoints } from './self-metrics.ts';
 import { sendAll } from './sending.ts';
-import { readingOf, viewPage } from './page-view.ts';
-import { shapeOf } from './targets.ts';
+import { takeIn } from './take-in.ts';
 import { type TargetRun, beginDrain, beginRun, itemOf, settledBaseline } from './target-run.ts';
 import type { ShardWork } from './work.ts';
 
@@ -35,7 +30,6 @@ export const WRITE_FIRST_SHARE = 0.6;
 export const EXPORT_SHARE = 0.8;
 export const COMMIT_SHARE = 0.95;
 
-type ScrapedPage = Extract<ScrapeResult, { readonly code: 'page' }>;
 type Drops = Map<DropReason, number>;
 
 export async function runShard(work: ShardWork, ports: Ports, memory: Memory): Promise<RunReport> {
@@ -101,8 +95,8 @@ async function scrapeTarget(
   const page = taken.code === 'taken' ? taken : undefined;
   if (page !== undefined) {
     run.up = true;
-    run.samples = page.samples;
-    run.refused = page.refused;
+    run.samples = page.raw.values.length;
+    run.refused = page.raw.refused;
     run.flipped = page.flipped;
     run.baseline = page.baseline;
     addDrops(drops, page.families.drops);
@@ -124,57 +118,6 @@ async function scrapeTarget(
   run.collision = points.collision;
   for (const series of points.dropped) run.settled.add(series);
   addDrops(drops, points.drops);
-}
-
-/**
- * A page, held against what is known; series that it no longer shows are forgotten if there is no room for them. A
- * program error that one page brings about must not stop the others.
- */
-function takeIn(
-  { target, baseline }: TargetRun,
-  { body, path, complete }: ScrapedPage,
-  scrapedAtMs: number,
-  work: ShardWork,
-  fits: (baseline: Uint8Array) => boolean,
-  { table, views }: Memory,
-) {
-  try {
-    const parsed = parseExposition(body, table, MAX_PAGE_SAMPLES, complete);
-    if (parsed.code !== 'page') return parsed;
-    const viewed = viewPage(parsed.page, target, table, views);
-    if (viewed.code !== 'page') return viewed;
-    const families = groupFamilies(viewed.page, table, kindsOf(baseline), parsed.page);
-    const { refused } = parsed.page;
-    const samples = parsed.page.values.length;
-    const samplesPostRelabeling = viewed.page.values.length;
-    const facts = {
-      tickMs: work.tickMs,
-      scrapedAtMs,
-      shape: shapeOf(path, parsed.page.format, readingOf(target)),
-      samples,
-      intervalMs: target.intervalMs,
-      maxStalenessMs: work.maxStalenessMs,
-      initialValue: target.initialValue,
-    };
-    for (const maxSeries of [MAX_TRACKED_SERIES, 0]) {
-      const observation = observe(baseline, families, { ...facts, maxSeries });
-      const taken = {
-        code: 'taken',
-        refused,
-        families,
-        samples,
-        samplesPostRelabeling,
-        ...observation,
-      } as const;
-      if (fits(encodeBaseline(observation.baseline))) return taken;
-    }
-    return {
-      code: 'state_too_large',
-      message: 'cannot keep the baseline: it exceeds one DynamoDB item; scrape fewer series',
-    } as const;
-  } catch (error) {
-    return { code: 'bug', message: String(error) } as const;
-  }
 }
 
 /** D4: what a vanished target owes is sent for `max_staleness` after its last sight, then given up, never silently. */
@@ -201,11 +144,6 @@ function drainTarget(
 
 function pendingOf(baseline: Baseline | undefined) {
   return baseline === undefined ? [] : duePending(baseline);
-}
-
-/** A lost TYPE line changes nothing: what was cumulative stays so (D11). */
-function kindsOf(baseline: Baseline | undefined) {
-  return new Map([...(baseline?.series.values() ?? [])].map(({ series, kind }) => [series.name, kind]));
 }
 
 /**

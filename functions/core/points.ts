@@ -8,7 +8,7 @@ import type { Metadata } from './exposition.ts';
 import type { Families, GaugeReading } from './families.ts';
 import type { DataPoint, Target } from './model.ts';
 import { type Displaced, displacedBy, foldGauge } from './nim.ts';
-import { type DropReason, assert } from './outcome.ts';
+import { type DropReason, type DropWitness, assert } from './outcome.ts';
 import { type Memory, type Naming, type PointName, createNaming } from './point-names.ts';
 import type { ReportGauge } from './scrape-report.ts';
 import { internSeries } from './series.ts';
@@ -69,6 +69,7 @@ interface Building {
   readonly taken: Map<string, Taken>;
   /** The first of what Dynatrace could not tell apart, in words. */
   collision: string | undefined;
+  readonly witness: DropWitness | undefined;
 }
 
 interface Taken {
@@ -86,6 +87,7 @@ export function buildPoints(
   report: readonly ReportGauge[],
   tickMs: number,
   memory: Memory,
+  witness?: DropWitness,
 ): Sendables {
   const drops = new Map<DropReason, number>();
   const building: Building = {
@@ -96,6 +98,7 @@ export function buildPoints(
     drops,
     taken: new Map(),
     collision: undefined,
+    witness,
   };
   const naming = createNaming(target, displacedOn(target, due, page), memory);
   const reported = nameReport(building, report, naming, memory);
@@ -175,7 +178,7 @@ function nameReport(
     const series = internSeries(table, name, building.target.labels);
     const names = naming(series, 'gauge');
     if (names.code !== 'alone') {
-      drop(building, 'filtered');
+      dropGauge(building, 'filtered', series.key);
       return [];
     }
     take(building, names.name, { key: series.key });
@@ -185,9 +188,15 @@ function nameReport(
   });
 }
 
-function drop({ drops, dropped }: Building, reason: DropReason, states: readonly SeriesState[] = []): void {
-  drops.set(reason, (drops.get(reason) ?? 0) + Math.max(1, states.length));
-  dropped.push(...states);
+function drop(building: Building, reason: DropReason, states: readonly SeriesState[]): void {
+  for (const { series } of states) dropGauge(building, reason, series.key);
+  building.dropped.push(...states);
+}
+
+/** Nothing is owed for a gauge. */
+function dropGauge({ drops, witness }: Building, reason: DropReason, key: string): void {
+  drops.set(reason, (drops.get(reason) ?? 0) + 1);
+  witness?.(reason, key);
 }
 
 function newSum(key: string, about?: Metadata): Sum {
@@ -320,12 +329,12 @@ function addGauges(building: Building, gauges: readonly GaugeReading[], naming: 
   const sums = new Map<string, GaugeSum>();
   for (const { series, value, metadata: about, timeMs = tickMs } of gauges) {
     const names = naming(series, 'gauge');
-    if (names.code === 'left_out') drop(building, names.reason);
-    else if (!dynatrace.isTimeTaken(timeMs, tickMs)) drop(building, 'unsendable');
+    if (names.code === 'left_out') dropGauge(building, names.reason, series.key);
+    else if (!dynatrace.isTimeTaken(timeMs, tickMs)) dropGauge(building, 'unsendable', series.key);
     else if (names.code === 'alone') {
       const { name } = names;
       if (isTaken(building, name, series.key)) {
-        drop(building, 'duplicate');
+        dropGauge(building, 'duplicate', series.key);
         continue;
       }
       take(building, name, { key: series.key });
@@ -342,13 +351,13 @@ function addGauges(building: Building, gauges: readonly GaugeReading[], naming: 
   }
   for (const { key, name, byEngine, timeMs } of sums.values()) {
     if (isTaken(building, name, key)) {
-      drop(building, 'duplicate');
+      dropGauge(building, 'duplicate', key);
       continue;
     }
     take(building, name, { key });
     const value = foldGauge(name.name, byEngine);
     if (!Number.isFinite(value)) {
-      drop(building, 'nan');
+      dropGauge(building, 'nan', key);
       continue;
     }
     const point: DataPoint = { kind: 'gauge', ...fields(name, undefined, timeMs), value };
