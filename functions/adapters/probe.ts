@@ -78,11 +78,13 @@ function notReached(cause: string) {
   return { code: 'failed', cause } as const;
 }
 
-type Opened = { readonly socket: Socket; readonly durationMs: number } | Extract<Connected, { code: 'failed' }>;
+type Opened =
+  { readonly socket: Socket; readonly durationMs: number } | Extract<Connected, { code: 'failed' }>;
 
 function open(address: string, port: number, clock: Clock, deadlineMs: number): Promise<Opened> {
   // Judged again here: what is connected to counts, not what a look-up said.
-  if (isForbidden(address)) return Promise.resolve(notReached('the address is link-local, which is never scraped'));
+  if (isForbidden(address))
+    return Promise.resolve(notReached('the address is link-local, which is never scraped'));
   const startMs = clock.monotonicMs();
   return new Promise((resolve) => {
     const socket = connectTcp({ host: address, port });
@@ -154,7 +156,10 @@ function shakeHands(
     });
     tls.once('error', (error: NodeJS.ErrnoException) => {
       const failure = failureOf(error, false);
-      fail(failure.cause, failure.code === 'tls' && !PLAIN.test(failure.cause) && !/^E[A-Z]+$/.test(error.code ?? ''));
+      fail(
+        failure.cause,
+        failure.code === 'tls' && !PLAIN.test(failure.cause) && !/^E[A-Z]+$/.test(error.code ?? ''),
+      );
     });
   });
 }

@@ -112,9 +112,7 @@ export async function readTlsOptions(config: TlsConfig, read: Read): Promise<Tls
   const { ca, cert, key } = config;
   const references = [ca, cert, key].flatMap((pem) => (typeof pem === 'object' ? [pem.secret] : []));
   const secrets = await readAll(references, read);
-  return 'code' in secrets
-    ? secrets
-    : tlsOptions(config, (reference) => secrets.get(reference) ?? '', true);
+  return 'code' in secrets ? secrets : tlsOptions(config, (reference) => secrets.get(reference) ?? '', true);
 }
 
 type OptionalHeader = readonly [name: string, value: string, origin: string];

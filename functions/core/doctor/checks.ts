@@ -91,7 +91,8 @@ export function told(
   latencyMs?: number,
 ): Check {
   const at = sentence.lastIndexOf('; ');
-  const parts = at < 0 ? { message: sentence } : { message: sentence.slice(0, at), remedy: sentence.slice(at + 2) };
+  const parts =
+    at < 0 ? { message: sentence } : { message: sentence.slice(0, at), remedy: sentence.slice(at + 2) };
   return { name, status, ...timed(latencyMs), ...parts };
 }
 

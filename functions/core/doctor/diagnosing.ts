@@ -107,7 +107,8 @@ export async function diagnoseTarget(
   const tls = target.tlsConfig === undefined ? {} : { config: target.tlsConfig };
   const peer = { host, port: Number(port), ...(target.scheme === 'https' ? { tls } : {}) };
   const way = await reach(peer, ports, endMs, 'target');
-  if (!way.reached) return of([...way.checks, skipped('http', 'nothing was asked: the server is not reached')]);
+  if (!way.reached)
+    return of([...way.checks, skipped('http', 'nothing was asked: the server is not reached')]);
 
   const [{ page, tookMs }, side] = await Promise.all([
     timedScrape(target, ports, endMs),
@@ -233,7 +234,10 @@ export async function diagnoseDynatrace(
   const form = checkEndpoint(endpoint);
   const { url } = form;
   if (url === undefined) {
-    return { kind: 'dynatrace', checks: [form.check, skipped('ingest', 'nothing was posted: no usable endpoint')] };
+    return {
+      kind: 'dynatrace',
+      checks: [form.check, skipped('ingest', 'nothing was posted: no usable endpoint')],
+    };
   }
   const known = checkToken(token, url);
   const { protocol, host } = new URL(url);

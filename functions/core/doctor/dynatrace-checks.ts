@@ -10,7 +10,10 @@ export function checkEndpoint(endpoint: string): { readonly check: Check; readon
   const { url } = read;
   const { protocol, host, hostname } = new URL(url);
   if (protocol === 'http:' && !isLoopback(hostname)) {
-    return { url, check: warning('endpoint', `${url} would get the token unencrypted`, `use https://${host}`) };
+    return {
+      url,
+      check: warning('endpoint', `${url} would get the token unencrypted`, `use https://${host}`),
+    };
   }
   if (!isDynatraceUrl(url) && !isLoopback(hostname)) {
     const remedy = `on an ActiveGate or Managed it is https://${host}/e/<environment>/api/v2/otlp`;
@@ -57,14 +60,22 @@ export function checkToken(token: string | undefined, url: string): CheckedToken
   if (text === '') {
     return isDynatraceUrl(url)
       ? { ...bad('no API token is given', `${MAKE_ONE}, and set DT_API_TOKEN`), kind: 'none' }
-      : { check: skipped('token', 'no API token is given; this receiver may need none'), kind: 'none', usable: true };
+      : {
+          check: skipped('token', 'no API token is given; this receiver may need none'),
+          kind: 'none',
+          usable: true,
+        };
   }
-  if (/^https?:\/\//i.test(text)) return bad('the API token is a URL', 'put the token in its place: are the two swapped?');
+  if (/^https?:\/\//i.test(text))
+    return bad('the API token is a URL', 'put the token in its place: are the two swapped?');
   if (/^(?:api-token|bearer)\b/i.test(text))
     return bad('the API token begins with a scheme', 'store the token alone, from dt0c01. on');
   if (/^["'`]|["'`]$/.test(text)) return bad('the API token stands in quotes', 'store it without them');
   if (!/^[\x21-\x7e]+$/.test(text))
-    return bad('the API token holds a space, a line break or a character that no token has', 'store the token alone');
+    return bad(
+      'the API token holds a space, a line break or a character that no token has',
+      'store the token alone',
+    );
   return kindOf(text, url);
 }
 
@@ -79,9 +90,16 @@ function kindOf(text: string, url: string): CheckedToken {
   }
   if (kind === 'other') {
     const what = OTHER_KINDS[prefix] ?? 'a token of another kind';
-    return { check: failed('token', `${prefix} is ${what}, which sends no metrics`, MAKE_ONE), kind, usable: false };
+    return {
+      check: failed('token', `${prefix} is ${what}, which sends no metrics`, MAKE_ONE),
+      kind,
+      usable: false,
+    };
   }
-  const name = kind === 'classic' ? 'a classic access token (dt0c01), sent as Api-Token' : 'a platform token (dt0s16), sent as Bearer';
+  const name =
+    kind === 'classic'
+      ? 'a classic access token (dt0c01), sent as Api-Token'
+      : 'a platform token (dt0s16), sent as Bearer';
   if (!TOKEN.test(text)) {
     const remedy = 'copy it whole: prefix, 24 characters and 64, with dots between';
     return { check: warning('token', `${name}, but not of its length`, remedy), kind, usable: true };

@@ -45,7 +45,10 @@ export function diagnosePage(
   return {
     forecast,
     checks: [
-      ...orOk(of('format'), ok('format', `${page.format === 'text' ? 'text format' : 'OpenMetrics'}, ${size}`)),
+      ...orOk(
+        of('format'),
+        ok('format', `${page.format === 'text' ? 'text format' : 'OpenMetrics'}, ${size}`),
+      ),
       ok('generation', `${generation.name}${version}${models} (told by ${generation.because})`),
       ...orOk(of('names'), ok('names', namesMessage(forecast))),
       ...of('process'),
@@ -118,11 +121,19 @@ export function checkProcess(looks: readonly Look[]): Check | undefined {
   const cure =
     'scrape each replica by its own address: dns_sd_configs (type A) of a headless service, or list them; not their load balancer';
   if (isFlip) {
-    return failed('process', `several processes answer on this address: ${looks.length} looks met ${starts.length} start times`, cure);
+    return failed(
+      'process',
+      `several processes answer on this address: ${looks.length} looks met ${starts.length} start times`,
+      cure,
+    );
   }
   const fell = looks.flatMap((look, i) => fallen(looks[i - 1], look));
   if (fell.length > 0) {
-    return failed('process', `a counter fell from one look to the next: ${listed(fell)}; several processes answer, or it restarted just now`, cure);
+    return failed(
+      'process',
+      `a counter fell from one look to the next: ${listed(fell)}; several processes answer, or it restarted just now`,
+      cure,
+    );
   }
   return ok('process', `${looks.length} looks met one process`);
 }

@@ -100,7 +100,9 @@ function tcpCheck(
   closed: readonly { readonly address: string; readonly cause: string }[],
   side: Side,
 ): Check {
-  const failures = closed.slice(0, MAX_NAMED).map(({ address, cause }) => `${hostPort(address, port)}: ${cause}`);
+  const failures = closed
+    .slice(0, MAX_NAMED)
+    .map(({ address, cause }) => `${hostPort(address, port)}: ${cause}`);
   const more = closed.length > MAX_NAMED ? `; and ${closed.length - MAX_NAMED} more` : '';
   const [first] = open;
   if (first === undefined) {
@@ -109,9 +111,15 @@ function tcpCheck(
   const latencyMs = Math.max(...open.map(({ durationMs }) => durationMs));
   if (closed.length > 0) {
     const some = `${open.length} of ${open.length + closed.length} addresses take a connection`;
-    return warning('tcp', `${some}; ${failures.join('; ')}${more}`, 'check whether those are still there', latencyMs);
+    return warning(
+      'tcp',
+      `${some}; ${failures.join('; ')}${more}`,
+      'check whether those are still there',
+      latencyMs,
+    );
   }
-  const all = open.length === 1 ? hostPort(first.address, port) : `all ${open.length} addresses on port ${port}`;
+  const all =
+    open.length === 1 ? hostPort(first.address, port) : `all ${open.length} addresses on port ${port}`;
   return ok('tcp', `connected to ${all}`, latencyMs);
 }
 
