@@ -74,6 +74,11 @@ export function trimMemory(memory: Memory): void {
   trimViews(memory.views);
 }
 
+/** What the series that the target's run met are called; undefined before its first run. */
+export function namesOf(memory: Memory, { key }: Target): ReadonlyMap<Series, SeriesNames> | undefined {
+  return memory.names.get(key)?.bySeries;
+}
+
 export function createNaming(target: Target, displaced: Displaced, memory: Memory): Naming {
   const reading = JSON.stringify([target.output, target.attributes, [...displaced]]);
   let known = memory.names.get(target.key);

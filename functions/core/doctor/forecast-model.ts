@@ -16,7 +16,7 @@ export interface Forecast {
   readonly alterations: number;
   /** Points of the settings as given, and as they would be with each preset in its place. */
   readonly points: Readonly<Record<'given' | 'core' | 'default' | 'all', PointsPerMinute>>;
-  /** Of the product's own metrics, once per shard (up to 150 targets), not per target. */
+  /** Of the product's own metrics: once per shard of targets that are like this one, not once per target. */
   readonly selfPointsPerMinute: number;
   /** What a person should know or do, the weightiest first. */
   readonly warnings: readonly ForecastWarning[];
@@ -30,7 +30,7 @@ export interface Unusable {
 
 export type UnusableCode = Extract<
   ScrapeFailureCode,
-  'not_exposition' | 'sample_limit' | 'label_limit' | 'body_size_limit' | 'state_too_large'
+  'not_exposition' | 'sample_limit' | 'label_limit' | 'body_size_limit' | 'state_too_large' | 'bug'
 >;
 
 /** The page itself, before anything is done to it. */
@@ -40,6 +40,8 @@ export interface PageFacts {
   readonly samples: number;
   /** Names of its families, those without a sample among them, sorted. */
   readonly families: readonly string[];
+  /** Those of which only comments stand there: labelled series of a NIM 1.x begin with its first request. */
+  readonly familiesWithoutSamples: readonly string[];
   /** Values of the labels `model_name` and `model`, sorted; at most MAX_MODELS. */
   readonly models: readonly string[];
   /** `process_start_time_seconds`, in milliseconds; undefined where the page does not tell it. */
@@ -71,7 +73,7 @@ export interface ForecastDrop {
   readonly reason: DropReason | 'relabelled';
   /** Samples, or series where what is dropped is a whole histogram or a point. */
   readonly count: number;
-  /** The first few, as the page names them; at most MAX_EXAMPLES. */
+  /** The first MAX_EXAMPLES, as the page names them; each at most MAX_EXAMPLE_LENGTH characters. */
   readonly examples: readonly string[];
 }
 
@@ -95,14 +97,12 @@ export interface Alteration {
   readonly example: string;
 }
 
-/** Exact for one run a minute, or for the target's interval where that is longer. */
+/** At one run a minute, or at the target's interval where that is longer. */
 export interface PointsPerMinute {
-  /** As long as the page has these series, busy or idle, and `skip_unchanged` is off. */
+  /** Exact while the page has these series, busy or idle; with `skip_unchanged` an upper bound. */
   readonly perMinute: number;
   /** With `skip_unchanged` and no traffic at all: gauges, and the rest once per heartbeat. A lower bound. */
   readonly idlePerMinute: number;
-  /** Which of the two frames the bill: whether the settings as given have `skip_unchanged`. */
-  readonly skipsUnchanged: boolean;
 }
 
 export interface ForecastWarning {
@@ -134,8 +134,12 @@ export type WarningCode =
 
 /** Series named as examples of one reason: enough to see a pattern. */
 export const MAX_EXAMPLES = 3;
+/** Characters of an example; a name and the labels of any page that people write fit. */
+export const MAX_EXAMPLE_LENGTH = 300;
 /** Alterations told one by one; a page with more of them has the same few over and over. */
 export const MAX_ALTERATIONS = 50;
+/** Part of a limit from which on it is said. */
+export const NEAR_LIMIT = 0.8;
 /** Models named of one page; a NIM serves one, and its LoRA adapters. */
 export const MAX_MODELS = 20;
 /** Series of one metric and target: a thousand such targets reach Dynatrace's 1,000,000 tuples of a metric. */
