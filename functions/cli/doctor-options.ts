@@ -39,10 +39,13 @@ export const DOCTOR_OPTIONS: readonly CliOption[] = [
   { name: 'help', short: 'h', default: 'off', about: 'this text' },
 ];
 
+export type Preset = NonNullable<OutputSettings['preset']>;
+
 export interface DoctorSettings {
   readonly targets: readonly Target[];
   /** Saved pages, and the target whose page each is taken for. */
   readonly pages: readonly { readonly path: string; readonly target: Target }[];
+  readonly preset: Preset;
   readonly endpoint: string | undefined;
   readonly output: 'table' | 'json';
 }
@@ -62,10 +65,12 @@ export function readDoctorOptions(args: readonly string[]): ReadDoctorOptions {
   const problems: string[] = [];
   const { positionals: urls, text, texts } = given;
   const pages = texts('page');
-  const output = outputOf(text('preset'), problems);
+  const preset = readPreset(text('preset') ?? 'default', problems);
+  const output = { ...DEFAULT_OUTPUT, preset };
   const settings: DoctorSettings = {
     targets: readTargets(urls, output, problems),
     pages: pages.map((path) => ({ path, target: { ...pageTarget(path), output } })),
+    preset,
     endpoint: text('endpoint'),
     output: readOutput(text('output') ?? 'table', problems),
   };
@@ -105,11 +110,10 @@ function pageTarget(path: string): Target {
   });
 }
 
-function outputOf(preset: string | undefined, problems: string[]): OutputSettings {
-  if (preset === undefined) return DEFAULT_OUTPUT;
-  if (preset === 'core' || preset === 'default' || preset === 'all') return { ...DEFAULT_OUTPUT, preset };
-  problems.push(`cannot use --preset ${preset}: it is none of core, default, all; write --preset core`);
-  return DEFAULT_OUTPUT;
+function readPreset(text: string, problems: string[]): Preset {
+  if (text === 'core' || text === 'default' || text === 'all') return text;
+  problems.push(`cannot use --preset ${text}: it is none of core, default, all; write --preset core`);
+  return 'default';
 }
 
 export function doctorHelp(): string {

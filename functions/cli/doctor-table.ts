@@ -2,6 +2,7 @@
 import type { Check, CheckStatus, Diagnosis } from '../core/doctor/checks.ts';
 import { LIST_PRICE_PER_100K, costOf } from '../core/doctor/cost.ts';
 import type { Forecast, ForecastDrop, ForecastMetric } from '../core/doctor/forecast-model.ts';
+import type { Preset } from './doctor-options.ts';
 import { NOT_SENT } from './drop-words.ts';
 import { paragraph } from './rule-text.ts';
 
@@ -17,14 +18,14 @@ const STATUS: Readonly<Record<CheckStatus, string>> = {
 const MAX_ROWS = 100;
 const MAX_ALTERATION_ROWS = 8;
 
-/** Replicas send the same, which is shown once: the table remembers what it has shown. */
-export function createDoctorTable(): (diagnosis: Diagnosis) => string {
+/** Replicas send the same, which is shown once: the table remembers what it has shown. `preset`: the one in force. */
+export function createDoctorTable(preset: Preset): (diagnosis: Diagnosis) => string {
   const shown = new Map<string, string>();
   return (diagnosis) => {
     const title = diagnosis.kind === 'target' ? diagnosis.url : 'Dynatrace';
     const parts = [title, ...diagnosis.checks.flatMap(checkLines), ''];
     if (diagnosis.kind === 'target' && diagnosis.forecast !== undefined) {
-      const lines = forecastLines(diagnosis.forecast);
+      const lines = forecastLines(diagnosis.forecast, preset);
       const text = lines.join('\n');
       const before = shown.get(text);
       parts.push(
@@ -56,13 +57,13 @@ function checkLines({ name, status, latencyMs, message, remedy }: Check): readon
   ];
 }
 
-function forecastLines(forecast: Forecast): readonly string[] {
+function forecastLines(forecast: Forecast, preset: Preset): readonly string[] {
   return [
     ...metricLines(forecast.metrics),
     ...dropLines(forecast.dropped),
     ...alterationLines(forecast),
     '',
-    ...costLines(forecast),
+    ...costLines(forecast, preset),
   ];
 }
 
@@ -119,7 +120,7 @@ function alterationLines({ altered, alterations }: Forecast): readonly string[] 
   ];
 }
 
-function costLines({ points, selfPointsPerMinute }: Forecast): readonly string[] {
+function costLines({ points, selfPointsPerMinute }: Forecast, inForce: Preset): readonly string[] {
   const row = (name: string, minute: string, year: string, dollars: string) =>
     `  ${name.padEnd(26)} ${minute.padStart(13)} ${year.padStart(15)} ${dollars.padStart(12)}`;
   const priced = (name: string, perMinute: number) => {
@@ -128,11 +129,10 @@ function costLines({ points, selfPointsPerMinute }: Forecast): readonly string[]
     return row(name, number(perMinute), year, dollarsPerYear.toFixed(2));
   };
   const presets = (['core', 'default', 'all'] as const).map((preset) =>
-    priced(`preset ${preset}`, points[preset].perMinute),
+    priced(`preset ${preset}${preset === inForce ? ' (as here)' : ''}`, points[preset].perMinute),
   );
   return [
     row('this target', 'points/minute', 'points/year', '$/year'),
-    priced('as given', points.given.perMinute),
     ...presets,
     `  once for up to 150 targets: ${selfPointsPerMinute} points/minute of this product itself`,
     `  estimate at a list price of ${LIST_PRICE_PER_100K} $ per 100,000 points; your rate card may differ`,

@@ -46,7 +46,7 @@ async function examine(settings: DoctorSettings, left: AbortSignal): Promise<num
     ),
   ]);
   const diagnoses: readonly Diagnosis[] = [...ofPages, ...ofServers];
-  const tableOf = createDoctorTable();
+  const tableOf = createDoctorTable(settings.preset);
   for (const diagnosis of diagnoses) {
     if (left.aborted) break;
     await print(output === 'json' ? jsonOf(diagnosis) : tableOf(diagnosis));

@@ -13,7 +13,11 @@ export const MINUTES_PER_YEAR = 525_600;
  * themselves. For histograms only the documentation of Managed says so ("Monitor Prometheus metrics": like one count or
  * gauge, buckets not billed separately); that of SaaS names no number.
  */
-export const BILLED_POINTS: Readonly<Record<DataPoint['kind'], number>> = { counter: 1, gauge: 1, histogram: 1 };
+export const BILLED_POINTS: Readonly<Record<DataPoint['kind'], number>> = {
+  counter: 1,
+  gauge: 1,
+  histogram: 1,
+};
 
 /** US dollars for 100,000 data points: what is commonly quoted as list price, not verified; see your rate card. */
 export const LIST_PRICE_PER_100K = 0.15;

@@ -52,7 +52,10 @@ export function recogniseGeneration(
 ): Generation {
   const metadata = readObject(answers.metadata);
   const version = toldText(metadata['version']) ?? versionIn(readObject(answers.version));
-  const told = [...modelsIn(readObject(answers.models), 'data', 'id'), ...modelsIn(metadata, 'modelInfo', 'shortName')];
+  const told = [
+    ...modelsIn(readObject(answers.models), 'data', 'id'),
+    ...modelsIn(metadata, 'modelInfo', 'shortName'),
+  ];
   const models = [...new Set(told.length > 0 ? told : page.models)].slice(0, MAX_MODELS);
   // Only a NIM has this endpoint, and all of its answers have this list.
   const isNim = Array.isArray(metadata['modelInfo']);
@@ -92,7 +95,8 @@ function judge(families: readonly string[], models: readonly string[], isNim: bo
     return { code: isNim || isMixed ? inNim : bare, because };
   }
   const own = families.filter((family) => Object.hasOwn(REFERENCE_METRICS, family));
-  if (own.length >= MIN_NIM_NAMES) return { code: 'nim_llm_1', because: `the page has ${own.slice(0, 2).join(', ')}${said}` };
+  if (own.length >= MIN_NIM_NAMES)
+    return { code: 'nim_llm_1', because: `the page has ${own.slice(0, 2).join(', ')}${said}` };
   const isRetriever = models.some((model) => /embed|rerank|nv-?clip/i.test(model));
   if (has('nv_')) return { code: isRetriever ? 'retriever' : 'triton', because: `the page has nv_*${said}` };
   if (has('DCGM_')) return { code: 'dcgm', because: 'the page has DCGM_*' };
@@ -126,10 +130,14 @@ function versionIn(answer: Told): string | undefined {
 function modelsIn(answer: Told, list: string, field: string): readonly string[] {
   const entries: unknown = answer[list];
   if (!Array.isArray(entries)) return [];
-  return entries.slice(0, MAX_MODELS).flatMap((entry) => (isObject(entry) ? (toldText(entry[field]) ?? []) : []));
+  return entries
+    .slice(0, MAX_MODELS)
+    .flatMap((entry) => (isObject(entry) ? (toldText(entry[field]) ?? []) : []));
 }
 
 /** A text that a terminal may show; undefined where it is none. */
 function toldText(value: unknown): string | undefined {
-  return typeof value === 'string' && value.length <= MAX_TOLD_LENGTH && /^[\x20-\x7e]+$/.test(value) ? value : undefined;
+  return typeof value === 'string' && value.length <= MAX_TOLD_LENGTH && /^[\x20-\x7e]+$/.test(value)
+    ? value
+    : undefined;
 }

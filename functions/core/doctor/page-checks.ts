@@ -49,7 +49,7 @@ export function diagnosePage(
         of('format'),
         ok('format', `${page.format === 'text' ? 'text format' : 'OpenMetrics'}, ${size}`),
       ),
-      ok('generation', `${generation.name}${version}${models} (told by ${generation.because})`),
+      ok('generation', `${generation.name}${version}${models}: ${generation.because}`),
       ...orOk(of('names'), ok('names', namesMessage(forecast))),
       ...of('process'),
     ],
