@@ -3,7 +3,7 @@ import { lookup as systemLookup } from 'node:dns/promises';
 import type { LookupAddress } from 'node:dns';
 import { type Socket, connect as connectTcp, isIP } from 'node:net';
 import { type DetailedPeerCertificate, type PeerCertificate, connect as connectTls } from 'node:tls';
-import type { Connected, LookedUp, Peer, Probe, Shaken } from '../core/doctor/probe.ts';
+import type { Connected, LookedUp, Peer, Probe, Shaken, TlsFault } from '../core/doctor/probe.ts';
 import type { Clock } from '../core/ports.ts';
 import type { TlsConfig } from '../core/scrape-config.ts';
 import type { Secrets } from '../core/secrets.ts';
@@ -35,9 +35,9 @@ export function createProbe({ clock, secrets, ca, lookup = lookUpAll }: ProbeDep
     },
     shakeHands: async (peer, address, deadlineMs) => {
       const options = await optionsOf(peer.tls?.config, secrets, ca, deadlineMs);
-      if (typeof options === 'string') return { ...notReached(options), isPlain: false, isTrust: true };
+      if (typeof options === 'string') return { ...notReached(options), fault: 'other' };
       const opened = await open(address, peer.port, clock, withinMs(deadlineMs));
-      if ('code' in opened) return { ...opened, isPlain: false, isTrust: false };
+      if ('code' in opened) return { ...opened, fault: 'other' };
       return shakeHands(opened.socket, peer, options, clock, withinMs(deadlineMs));
     },
   };
@@ -120,9 +120,6 @@ async function optionsOf(
   return 'code' in read ? read.message : tlsConnectOptions(read, ca);
 }
 
-/** What OpenSSL says where the other side answers in plain text, as an HTTP server does. */
-const PLAIN = /wrong version number|packet length too long|http request/i;
-
 function shakeHands(
   socket: Socket,
   { host }: Peer,
@@ -141,9 +138,8 @@ function shakeHands(
       socket.destroy();
       resolve(shaken);
     };
-    const fail = (cause: string, isTrust: boolean) =>
-      settle({ ...notReached(cause), isPlain: PLAIN.test(cause), isTrust });
-    const timer = setTimeout(() => fail('no handshake in time', false), Math.max(0, deadlineMs - startMs));
+    const fail = (cause: string, fault: TlsFault) => settle({ ...notReached(cause), fault });
+    const timer = setTimeout(() => fail('no handshake in time', 'other'), Math.max(0, deadlineMs - startMs));
     tls.once('secureConnect', () => {
       const certificate: PeerCertificate | DetailedPeerCertificate = tls.getPeerCertificate();
       settle({
@@ -154,14 +150,21 @@ function shakeHands(
         notAfterMs: Date.parse(certificate.valid_to),
       });
     });
-    tls.once('error', (error: NodeJS.ErrnoException) => {
-      const failure = failureOf(error, false);
-      fail(
-        failure.cause,
-        failure.code === 'tls' && !PLAIN.test(failure.cause) && !/^E[A-Z]+$/.test(error.code ?? ''),
-      );
-    });
+    tls.once('error', (error) => fail(failureOf(error, false).cause, faultOf(error)));
+    tls.once('close', () => fail('the connection was closed in the handshake', 'other'));
   });
+}
+
+/** What OpenSSL says where the other side answers in plain text, as an HTTP server does. */
+const PLAIN = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/;
+const AUTHORITY = /^(?:UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_|CRL_|INVALID_CA)/;
+
+function faultOf(error: NodeJS.ErrnoException): TlsFault {
+  const { code = '' } = error;
+  if (PLAIN.test(code)) return 'plain';
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') return 'time';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID' || code === 'HOSTNAME_MISMATCH') return 'name';
+  return AUTHORITY.test(code) ? 'authority' : 'other';
 }
 
 /** Longer names are cut: they are what the other side says of itself. */

@@ -3,6 +3,7 @@ import type { Check, CheckStatus, Diagnosis } from '../core/doctor/checks.ts';
 import { LIST_PRICE_PER_100K, costOf } from '../core/doctor/cost.ts';
 import type { Forecast, ForecastDrop, ForecastMetric } from '../core/doctor/forecast-model.ts';
 import type { Preset } from './doctor-options.ts';
+import { metricKey } from '../core/dynatrace.ts';
 import { NOT_SENT } from './drop-words.ts';
 import { paragraph } from './rule-text.ts';
 
@@ -44,7 +45,7 @@ export function summaryOf(diagnoses: readonly Diagnosis[]): string {
   const count = (status: CheckStatus) => checks.filter((check) => check.status === status).length;
   const [bad, unsure, good] = [count('failed'), count('warning'), count('ok')];
   const verdict = bad > 0 ? 'not ready' : unsure > 0 ? 'ready, with warnings' : 'ready';
-  return `${verdict}: ${bad} failed, ${unsure} warnings, ${good} ok`;
+  return `${verdict}: ${bad} failed, ${unsure} ${unsure === 1 ? 'warning' : 'warnings'}, ${good} ok`;
 }
 
 function checkLines({ name, status, latencyMs, message, remedy }: Check): readonly string[] {
@@ -81,10 +82,10 @@ function metricLines(metrics: readonly ForecastMetric[]): readonly string[] {
   ];
 }
 
-/** Only what is not said by the name itself. */
+/** Only what the name itself does not say. */
 function sourceOf(name: string, sources: readonly string[]): string {
   const [first = '(added by this product)', ...others] = sources;
-  if (first === name && others.length === 0) return '';
+  if (metricKey(first) === name && others.length === 0) return '';
   return others.length === 0 ? first : `${first} and ${others.length} more`;
 }
 

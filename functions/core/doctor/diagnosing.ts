@@ -233,13 +233,13 @@ export async function diagnoseDynatrace(
   const endMs = Math.min(deadlineMs, clock.monotonicMs() + DYNATRACE_BUDGET_MS);
   const form = checkEndpoint(endpoint);
   const { url } = form;
+  const known = checkToken(token, url);
   if (url === undefined) {
     return {
       kind: 'dynatrace',
-      checks: [form.check, skipped('ingest', 'nothing was posted: no usable endpoint')],
+      checks: [form.check, known.check, skipped('ingest', 'nothing was posted: no usable endpoint')],
     };
   }
-  const known = checkToken(token, url);
   const { protocol, host } = new URL(url);
   const scheme = protocol === 'https:' ? 'https' : 'http';
   const { host: name, port } = hostAndPort({ address: host, scheme });

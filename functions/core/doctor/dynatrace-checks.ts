@@ -49,8 +49,9 @@ const OTHER_KINDS: Readonly<Record<string, string>> = {
 
 const MAKE_ONE = 'make an access token with the scope metrics.ingest in Dynatrace';
 
-/** By its form alone. No part of it is ever repeated. `url`: where it would go. */
-export function checkToken(token: string | undefined, url: string): CheckedToken {
+/** By its form alone. No part of it is ever repeated. `url`: where it would go; undefined: to Dynatrace. */
+export function checkToken(token: string | undefined, url: string | undefined): CheckedToken {
+  const isForDynatrace = url === undefined || isDynatraceUrl(url);
   const text = token?.trim() ?? '';
   const bad = (cause: string, remedy: string): CheckedToken => ({
     check: failed('token', cause, remedy),
@@ -58,7 +59,7 @@ export function checkToken(token: string | undefined, url: string): CheckedToken
     usable: false,
   });
   if (text === '') {
-    return isDynatraceUrl(url)
+    return isForDynatrace
       ? { ...bad('no API token is given', `${MAKE_ONE}, and set DT_API_TOKEN`), kind: 'none' }
       : {
           check: skipped('token', 'no API token is given; this receiver may need none'),
@@ -76,15 +77,15 @@ export function checkToken(token: string | undefined, url: string): CheckedToken
       'the API token holds a space, a line break or a character that no token has',
       'store the token alone',
     );
-  return kindOf(text, url);
+  return kindOf(text, isForDynatrace);
 }
 
-function kindOf(text: string, url: string): CheckedToken {
+function kindOf(text: string, isForDynatrace: boolean): CheckedToken {
   const prefix = /^dt0[a-z]\d\d(?=\.)/.exec(text)?.[0];
   const kind = prefix === 'dt0c01' ? 'classic' : prefix === 'dt0s16' ? 'platform' : 'other';
   if (prefix === undefined) {
     const cause = 'the API token has no prefix of a Dynatrace token';
-    return isDynatraceUrl(url)
+    return isForDynatrace
       ? { check: warning('token', cause, `if it is none: ${MAKE_ONE}`), kind, usable: true }
       : { check: ok('token', 'a token of no form of Dynatrace, sent as Api-Token'), kind, usable: true };
   }

@@ -33,8 +33,19 @@ export type Shaken =
       readonly issuer: string;
       readonly notAfterMs: number;
     }
-  /** `isPlain`: the port speaks, but no TLS. `isTrust`: the chain, the name or the time of the certificate. */
-  | (NotReached & { readonly isPlain: boolean; readonly isTrust: boolean });
+  | (NotReached & { readonly fault: TlsFault });
+
+export type TlsFault =
+  /** The port speaks, but no TLS. */
+  | 'plain'
+  /** The certificate is over, or not valid yet. */
+  | 'time'
+  /** It is for another name. */
+  | 'name'
+  /** Nobody who is trusted signed it. */
+  | 'authority'
+  /** The options themselves, or the handshake. */
+  | 'other';
 
 /** Deadlines are on the monotonic clock. None throws for what the network did. */
 export interface Probe {

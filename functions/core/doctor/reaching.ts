@@ -1,7 +1,7 @@
 /** DNS, TCP and TLS towards one server, each only where the one before it went well. */
 import type { Clock } from '../ports.ts';
-import { type Check, type CheckName, failed, ok, skipped, warning } from './checks.ts';
-import type { Peer, Probe, Shaken } from './probe.ts';
+import { type Check, failed, ok, warning } from './checks.ts';
+import type { Peer, Probe, Shaken, TlsFault } from './probe.ts';
 
 /** Addresses of one name that are connected to: replicas enough to see which of them are closed. */
 export const MAX_ADDRESSES = 16;
@@ -29,7 +29,7 @@ export async function reach(
   const found = await probe.lookUp(host, deadlineMs);
   const tookMs = clock.monotonicMs() - startMs;
   const dns = dnsCheck(peer, found, tookMs, side);
-  if (found.code === 'failed' || found.allowed.length === 0) return stopped([dns], 'it has no address');
+  if (found.code === 'failed' || found.allowed.length === 0) return { checks: [dns], reached: false };
 
   const addresses = found.allowed.slice(0, MAX_ADDRESSES);
   const tried = await Promise.all(
@@ -43,20 +43,12 @@ export async function reach(
   );
   const tcp = tcpCheck(port, open, closed, side);
   const [first] = open;
-  if (first === undefined) return stopped([dns, tcp], 'no connection');
-
-  if (peer.tls === undefined) return { checks: [dns, tcp], reached: true };
+  if (first === undefined || peer.tls === undefined) {
+    return { checks: [dns, tcp], reached: first !== undefined };
+  }
   const shaken = await probe.shakeHands(peer, first.address, deadlineMs);
   const tls = tlsCheck(peer, shaken, clock.wallMs(), side);
-  if (shaken.code === 'failed') return stopped([dns, tcp, tls], 'no TLS');
-  return { checks: [dns, tcp, tls], reached: true };
-}
-
-/** `checks` so far; those of the way that were not made are skipped. */
-function stopped(checks: readonly Check[], why: string): Reached {
-  const made = new Set(checks.map(({ name }) => name));
-  const rest = (['tcp'] satisfies CheckName[]).filter((name) => !made.has(name));
-  return { checks: [...checks, ...rest.map((name) => skipped(name, why))], reached: false };
+  return { checks: [dns, tcp, tls], reached: shaken.code === 'shaken' };
 }
 
 type Side = 'target' | 'dynatrace';
@@ -134,7 +126,7 @@ function tcpRemedy(closed: readonly { readonly cause: string }[], side: Side): s
 function tlsCheck(peer: Peer, shaken: Shaken, nowMs: number, side: Side): Check {
   if (shaken.code === 'failed') {
     const message = `cannot agree on TLS with ${hostPort(peer.host, peer.port)}: ${shaken.cause}`;
-    return failed('tls', message, tlsRemedy(peer, shaken, side));
+    return failed('tls', message, tlsRemedy(peer, shaken.fault, side));
   }
   const { protocol, issuer, notAfterMs, durationMs } = shaken;
   const days = Math.floor((notAfterMs - nowMs) / 86_400_000);
@@ -148,16 +140,23 @@ function tlsCheck(peer: Peer, shaken: Shaken, nowMs: number, side: Side): Check 
     : ok('tls', facts, durationMs);
 }
 
-function tlsRemedy(
-  { host, port }: Peer,
-  { isPlain, isTrust }: { readonly isPlain: boolean; readonly isTrust: boolean },
-  side: Side,
-): string {
-  if (isPlain) return `the port speaks no TLS: write http://${hostPort(host, port)}`;
-  if (!isTrust) return 'check port and scheme';
-  return side === 'target'
-    ? 'name its authority in tls_config: ca (here: NODE_EXTRA_CA_CERTS=ca.pem), or the name it has in server_name'
-    : 'an ActiveGate with a certificate of its own needs its authority: NODE_EXTRA_CA_CERTS=ca.pem';
+function tlsRemedy({ host, port }: Peer, fault: TlsFault, side: Side): string {
+  switch (fault) {
+    case 'plain':
+      return `the port speaks no TLS: write http://${hostPort(host, port)}`;
+    case 'time':
+      return 'renew the certificate, or set the clock that is wrong';
+    case 'name':
+      return side === 'target'
+        ? 'use a name that the certificate has, or set tls_config: {server_name: ...}'
+        : 'use the name that the certificate has';
+    case 'authority':
+      return side === 'target'
+        ? 'name its authority in tls_config: {ca: ...}; for this command set NODE_EXTRA_CA_CERTS=ca.pem'
+        : 'an ActiveGate with a certificate of its own: for this command set NODE_EXTRA_CA_CERTS=ca.pem';
+    case 'other':
+      return 'check port and scheme, and tls_config if there is one';
+  }
 }
 
 function named(addresses: readonly string[]): string {
