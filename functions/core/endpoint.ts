@@ -22,7 +22,7 @@ export function metricsUrl(endpoint: string): { readonly url: string } | { reado
   if (TOKEN.test(endpoint)) {
     return problem(
       'it holds what looks like an API token',
-      'the URL alone; the token is stored apart from it',
+      'the URL alone, and the token apart from it',
     );
   }
   const url = parse(endpoint.trim());
@@ -30,7 +30,7 @@ export function metricsUrl(endpoint: string): { readonly url: string } | { reado
     return problem('it is not an http or https URL', 'https://<environment>.live.dynatrace.com/api/v2/otlp');
   }
   if (url.username !== '' || url.password !== '') {
-    return problem('it holds a user name or password', 'the URL alone; the token is stored apart from it');
+    return problem('it holds a user name or password', 'the URL alone, and the token apart from it');
   }
   const path = url.pathname.replace(/\/+$/, '');
   const base = `${url.protocol}//${url.host}`;
