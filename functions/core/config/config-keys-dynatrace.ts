@@ -54,7 +54,8 @@ export const DYNATRACE_KEYS = {
     use: 'honoured',
     kind: 'flag',
     default: 'false',
-    about: 'Whether counters and histograms without an increase are left out until the next heartbeat.',
+    about:
+      'Whether counters and histograms without an increase wait for the next heartbeat; gauges never do (metrics.md).',
   },
   heartbeat_interval: {
     use: 'honoured',

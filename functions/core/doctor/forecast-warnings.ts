@@ -31,7 +31,7 @@ export function warningsOf(looked: Looked): readonly ForecastWarning[] {
     ['page_cut', complete ? undefined : CUT],
     ['refused_lines', refusedLines(looked.facts)],
     ['collision', looked.built.collision],
-    ['nothing_sent', metrics.some(({ sources }) => sources.length > 0) ? undefined : NOTHING],
+    ['nothing_sent', nothingSent(looked)],
     ['points_over_budget', overBudget(looked.target, points.length)],
     ['many_series', manySeries(metrics, points)],
     ['near_limit', nearLimit(looked)],
@@ -49,6 +49,12 @@ const CUT =
 const NOTHING =
   'nothing of this page is sent, only up and the scrape_* gauges: see what is dropped, and whether this is the ' +
   'right path and port';
+
+/** Of a NIM 1.x before its first request it is said by `families_without_samples`. */
+function nothingSent({ metrics, facts }: Looked): string | undefined {
+  const isFresh = facts.familiesWithoutSamples.length > 0;
+  return isFresh || metrics.some(({ sources }) => sources.length > 0) ? undefined : NOTHING;
+}
 
 function refusedLines({ refused: { lines, examples } }: PageFacts): string | undefined {
   const [first] = examples;
@@ -114,8 +120,8 @@ function noStart({ facts, taken }: Looked): string | undefined {
 
 function withoutSamples({ familiesWithoutSamples: names }: PageFacts): string | undefined {
   if (names.length === 0) return undefined;
-  const they = `${names.length} families of the page have no sample yet (${listed(names)})`;
-  return `${they}: they begin with the first request, and points grow by them`;
+  const families = names.length === 1 ? 'one family' : `${names.length} families`;
+  return `${families} of the page without a sample so far (${listed(names)}): with the first request they begin, and add a point or more each`;
 }
 
 function listed(names: readonly string[]): string {

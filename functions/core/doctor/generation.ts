@@ -56,7 +56,8 @@ export function recogniseGeneration(
     ...modelsIn(readObject(answers.models), 'data', 'id'),
     ...modelsIn(metadata, 'modelInfo', 'shortName'),
   ];
-  const models = [...new Set(told.length > 0 ? told : page.models)].slice(0, MAX_MODELS);
+  const labels = page.models.flatMap((model) => toldText(model) ?? []);
+  const models = [...new Set(told.length > 0 ? told : labels)].slice(0, MAX_MODELS);
   // Only a NIM has this endpoint, and all of its answers have this list.
   const isNim = Array.isArray(metadata['modelInfo']);
   const { code, because } = judge(page.families, models, isNim);
@@ -137,7 +138,7 @@ function modelsIn(answer: Told, list: string, field: string): readonly string[] 
 
 /** A text that a terminal may show; undefined where it is none. */
 function toldText(value: unknown): string | undefined {
-  return typeof value === 'string' && value.length <= MAX_TOLD_LENGTH && /^[\x20-\x7e]+$/.test(value)
+  return typeof value === 'string' && value.length <= MAX_TOLD_LENGTH && /^\P{C}+$/u.test(value)
     ? value
     : undefined;
 }

@@ -1,0 +1,361 @@
+/** `nim-to-dynatrace doctor` as a process, against real servers. */
+import { strict as assert } from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { DOCTOR_OPTIONS, readDoctorOptions } from '../../functions/cli/doctor-options.ts';
+import { type ReceiverOptions, startReceiver } from '../../functions/cli/world/receiver.ts';
+import type { Check, Diagnosis, TargetDiagnosis } from '../../functions/core/doctor/checks.ts';
+import { MAX_SHARD_TARGETS } from '../../functions/core/work.ts';
+import { type Answer, PKI, closedPort, serveHttp } from '../adapters/local-servers.ts';
+import { fileOf } from './explained.ts';
+import { type Ended, cli, startCli, temporaryDirectory } from './harness.ts';
+
+const PUBLIC = 'ST2EY72KQINMH574WMNVI7YN';
+const SECRET = 'G3DFPBEJYMODIDAEX454M7YWBUVEFOWKPRVMWFASS64NFH52PX6BNDVFFM572RZM';
+const TOKEN = `dt0c01.${PUBLIC}.${SECRET}`;
+
+const NIM_1 = `# TYPE generation_tokens_total counter
+generation_tokens_total{model_name="meta/llama"} 7
+# TYPE num_requests_running gauge
+num_requests_running{model_name="meta/llama"} 1
+# TYPE e2e_request_latency_seconds histogram
+e2e_request_latency_seconds_bucket{le="1",model_name="meta/llama"} 2
+e2e_request_latency_seconds_bucket{le="+Inf",model_name="meta/llama"} 3
+e2e_request_latency_seconds_count{model_name="meta/llama"} 3
+e2e_request_latency_seconds_sum{model_name="meta/llama"} 4.5
+# TYPE python_gc_objects_collected_total counter
+python_gc_objects_collected_total{generation="0"} 9
+process_start_time_seconds 1.76e9
+`;
+
+const NIM_2 = `# TYPE vllm:generation_tokens counter
+vllm:generation_tokens_total{engine="0",model_name="m"} 7
+vllm:generation_tokens_total{engine="1",model_name="m"} 8
+process_start_time_seconds 1.76e9
+`;
+
+/** Each path's body; a number: that status. */
+function answering(paths: Readonly<Record<string, string | number>>): Answer {
+  return ({ url }, response) => {
+    const body = paths[url] ?? 404;
+    if (typeof body === 'number') response.writeHead(body).end();
+    else response.writeHead(200, { 'content-type': 'text/plain' }).end(body);
+  };
+}
+
+async function doctor(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const ended = await startCli(['doctor', ...args], env).ended;
+  for (const part of [SECRET, PUBLIC])
+    assert(!`${ended.stdout}${ended.stderr}`.includes(part), 'a token is told');
+  return ended;
+}
+
+type Line = Diagnosis & { readonly sound: boolean };
+
+function linesOf({ stdout }: Ended): readonly Line[] {
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line);
+}
+
+function checkOf(line: Line | undefined, name: Check['name']): Check | undefined {
+  return line?.checks.find((check) => check.name === name);
+}
+
+/** The first diagnosis of `-o json`, its exit code beside it. */
+async function diagnosed(...args: readonly string[]) {
+  const ended = await doctor([...args, '-o', 'json']);
+  return { ...ended, lines: linesOf(ended), target: linesOf(ended)[0] as TargetDiagnosis & Line };
+}
+
+describe('a target', { concurrency: 2 }, () => {
+  test('a NIM 1.x: who it is, what goes out, what stays, what it costs; exit code 0', async (t) => {
+    const server = await serveHttp(
+      t,
+      answering({
+        '/v1/metrics': NIM_1,
+        '/v1/health/ready': '{}',
+        '/v1/metadata': JSON.stringify({ version: '1.8.2', modelInfo: [] }),
+        '/v1/models': JSON.stringify({ object: 'list', data: [{ id: 'meta/llama' }] }),
+      }),
+    );
+    const { code, stdout, stderr } = await doctor([server.address]);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, new RegExp(`^http://${server.address}/v1/metrics\n`));
+    for (const line of [
+      / {2}ok {7}generation +NIM for LLMs 1\.x 1\.8\.2, meta\/llama: /,
+      / {2}ok {7}ready +\/v1\/health\/ready answered 200\n/,
+      / {2}ok {7}process +4 looks met one process\n/,
+      / {2}generation_tokens_total +counter +\{token\} +1\n/,
+      / {2}e2e_request_latency_seconds +histogram +s +1\n/,
+      / {2}up +gauge +1 {2}\(added by this product\)\n/,
+      /\n {2}stays out\n +\d+ {2}filtered: .*python_gc_objects_collected_total/s,
+      / {2}preset default \(as here\) +8 +4,204,800 +6\.31\n/,
+      / {2}skipped {2}endpoint +Dynatrace was not checked/,
+      /\nready: 0 failed, \d warnings?, \d+ ok\n$/,
+    ])
+      assert.match(stdout, line);
+    assert(stdout.split('\n').every((line) => line.length <= 100));
+  });
+
+  test('a NIM 2.x below /metrics, by https with an authority of its own: another name, engines as one', async (t) => {
+    const server = await serveHttp(t, answering({ '/metrics': NIM_2 }), PKI.server);
+    const url = `https://localhost:${server.port}`;
+    const file = join(await temporaryDirectory(t), 'ca.pem');
+    await writeFile(file, PKI.ca);
+    const trusting = await doctor([url, '-o', 'json'], { NODE_EXTRA_CA_CERTS: file });
+    assert.equal(trusting.code, 0, trusting.stdout);
+    const [target] = linesOf(trusting) as [TargetDiagnosis & Line];
+    assert.deepEqual(
+      [target.url, target.sound, checkOf(target, 'tls')?.status],
+      [`${url}/metrics`, true, 'ok'],
+    );
+    const tokens = target.forecast?.metrics.find(({ name }) => name === 'generation_tokens_total');
+    assert.deepEqual([tokens?.series, tokens?.sources], [1, ['vllm:generation_tokens_total']]);
+
+    const refusing = await diagnosed(url);
+    assert.equal(refusing.code, 1);
+    assert.match(checkOf(refusing.target, 'tls')?.remedy ?? '', /NODE_EXTRA_CA_CERTS/);
+  });
+
+  test('a load balancer over two processes, with start times and without', async (t) => {
+    const starts = await serveHttp(t, ({ url }, response, nth) => {
+      if (url !== '/v1/metrics') return void response.writeHead(404).end();
+      response.end(NIM_1.replace('1.76e9', nth % 2 === 0 ? '1.76e9' : '1.77e9'));
+    });
+    const { code, target } = await diagnosed(starts.address);
+    assert.equal(code, 1);
+    assert.deepEqual([checkOf(target, 'process')?.status, target.sound], ['failed', false]);
+    assert.match(checkOf(target, 'process')?.remedy ?? '', /dns_sd_configs/);
+  });
+
+  const failing: readonly (readonly [what: string, answer: Answer, check: Check['name'], says: RegExp])[] = [
+    ['an HTML page', answering({ '/v1/metrics': '<!doctype html><html></html>' }), 'format', /HTML/],
+    ['credentials wanted', answering({ '/v1/metrics': 401, '/metrics': 401 }), 'http', /status 401/],
+    ['no page anywhere', answering({}), 'http', /\/v1\/metrics and \/metrics both answered status 404/],
+    [
+      'a model that loads',
+      answering({ '/v1/metrics': 503, '/v1/health/ready': 503 }),
+      'ready',
+      /not loaded yet/,
+    ],
+  ];
+  for (const [what, answer, name, says] of failing) {
+    test(`${what}: ${name}, exit code 1`, async (t) => {
+      const server = await serveHttp(t, answer);
+      const { code, target } = await diagnosed(server.address);
+      assert.equal(code, 1);
+      assert.match(checkOf(target, name)?.message ?? '', says);
+      assert((checkOf(target, name)?.remedy ?? '') !== '');
+    });
+  }
+
+  test('not reached: a closed port, a name that does not exist, link-local, https where http is spoken', async (t) => {
+    const plain = await serveHttp(t, answering({ '/v1/metrics': NIM_1 }));
+    const closed = `127.0.0.1:${await closedPort()}`;
+    const urls = [closed, 'http://nim.invalid:8000', '169.254.169.254', `https://${plain.address}`];
+    const { code, lines } = await diagnosed(...urls);
+    assert.equal(code, 1);
+    const failures = lines.map(({ checks }) => checks.find(({ status }) => status === 'failed')?.name);
+    assert.deepEqual(failures, ['tcp', 'dns', 'dns', 'tls', undefined]);
+    assert.match(checkOf(lines[3], 'tls')?.remedy ?? '', /write http:\/\/127\.0\.0\.1/);
+  });
+
+  test('a redirect to another host is not asked beside the page', async (t) => {
+    const other = await serveHttp(t, answering({ '/page': NIM_1 }));
+    const server = await serveHttp(t, (_, response) => {
+      response.writeHead(302, { location: `http://${other.address}/page` }).end();
+    });
+    assert.equal((await diagnosed(server.address)).code, 0);
+    // The page and its further looks; /v1/models and the like are the target's own affair.
+    assert.deepEqual(
+      other.requests.map(({ url }) => url),
+      ['/page', '/page', '/page', '/page'],
+    );
+  });
+
+  test('replicas that send the same are shown once; what a page says drives no terminal', async (t) => {
+    const page = NIM_1.replaceAll('meta/llama', 'evil\u001b[2J');
+    const [one, two] = [
+      await serveHttp(t, answering({ '/v1/metrics': page })),
+      await serveHttp(t, answering({ '/v1/metrics': page })),
+    ];
+    const { stdout } = await doctor([one.address, two.address]);
+    assert.equal(stdout.split('goes out  ').length, 2);
+    assert(stdout.includes(`as of http://${one.address}/v1/metrics`));
+    assert(stdout.includes('evil?[2J') && !stdout.includes('\u001b'));
+  });
+
+  test('Ctrl-C ends it at once', async (t) => {
+    const asked = Promise.withResolvers<void>();
+    const server = await serveHttp(t, () => asked.resolve());
+    const running = startCli(['doctor', server.address]);
+    await asked.promise;
+    running.kill('SIGINT');
+    const { signal, stdout } = await running.ended;
+    assert.deepEqual([signal, stdout], ['SIGINT', '']);
+  });
+});
+
+describe('saved pages', { concurrency: 2 }, () => {
+  test('nothing is asked; each has its forecast, by preset', async (t) => {
+    const file = await fileOf(t, 'nim.prom', NIM_1);
+    const { code, target } = await diagnosed('--page', file, '--preset', 'core');
+    assert.deepEqual([code, target.url], [0, file]);
+    assert.deepEqual(
+      target.checks.map(({ name }) => name),
+      ['format', 'generation', 'names'],
+    );
+    const names = target.forecast?.metrics.map(({ name }) => name);
+    assert.deepEqual(names, [
+      'e2e_request_latency_seconds',
+      'generation_tokens_total',
+      'num_requests_running',
+      'up',
+    ]);
+    const line = target as TargetDiagnosis & {
+      readonly cost: Record<string, { readonly pointsPerYear: number }>;
+    };
+    assert.equal(line.cost['given']?.pointsPerYear, 4 * 525_600);
+  });
+
+  test('every page kept for the tests: no line is too wide, no check fails', async () => {
+    const page = fileURLToPath(new URL('../pages/text-0.0.4.prom', import.meta.url));
+    assert(readFileSync(page).length > 0);
+    const { stdout } = await doctor(['--page', page]);
+    const wide = stdout.split('\n').filter((line) => line.length > 100 && !line.includes(page));
+    assert.deepEqual(wide, []);
+  });
+
+  test('no such file, no page', async (t) => {
+    const html = await fileOf(t, 'nim.html', '<html></html>');
+    const { code, lines } = await diagnosed('--page', html, '--page', `${html}x`);
+    assert.equal(code, 1);
+    assert.match(checkOf(lines[0], 'format')?.message ?? '', /HTML/);
+    assert.match(checkOf(lines[1], 'format')?.message ?? '', /there is no such file/);
+  });
+});
+
+describe('Dynatrace', { concurrency: 2 }, () => {
+  async function dynatraceOf(t: TestContext, options: ReceiverOptions, token: string | undefined, path = '') {
+    const receiver = await startReceiver({ token: TOKEN, ...options });
+    t.after(receiver.close);
+    const env: Record<string, string> = token === undefined ? {} : { DT_API_TOKEN: token };
+    const endpoint = `${receiver.endpoint}${path}`;
+    const ended = await doctor(['--endpoint', endpoint, '-o', 'json'], env);
+    const [line] = linesOf(ended);
+    return { ...ended, line, ingest: checkOf(line, 'ingest'), receiver };
+  }
+
+  test('the right token: let in, and nothing is stored', async (t) => {
+    const { code, line, ingest, receiver } = await dynatraceOf(t, {}, `${TOKEN}\n`);
+    assert.deepEqual([code, line?.kind, ingest?.status], [0, 'dynatrace', 'ok']);
+    assert.deepEqual([receiver.points.length, receiver.requests.map(({ status }) => status)], [0, [200]]);
+    assert.equal(checkOf(line, 'token')?.message, 'a classic access token (dt0c01), sent as Api-Token');
+  });
+
+  const envelope = (status: number) => ({
+    status,
+    contentType: 'application/json',
+    body: JSON.stringify({ error: { code: status, message: `no ${TOKEN}` } }),
+  });
+  const cases: readonly (readonly [string, ReceiverOptions, string | undefined, string, string, RegExp])[] = [
+    [
+      'another token',
+      { token: `${TOKEN.slice(0, -1)}A` },
+      TOKEN,
+      '',
+      'failed',
+      /status 401.*made in this environment/,
+    ],
+    ['no token', {}, undefined, '', 'failed', /status 401/],
+    ['a scope is missing', { scopes: ['logs.ingest'] }, TOKEN, '', 'failed', /status 403.*metrics\.ingest/],
+    ['another path', {}, TOKEN, '/v1/traces', 'failed', /status 404.*environment id and path/],
+    ['405', { answer: () => envelope(405) }, TOKEN, '', 'failed', /status 405.*another kind of server/],
+    ['415', { answer: () => envelope(415) }, TOKEN, '', 'failed', /status 415.*another kind of server/],
+    ['busy', { requestsPerMinute: 0 }, TOKEN, '', 'warning', /status 429/],
+    ['400', { answer: () => envelope(400) }, TOKEN, '', 'warning', /answered 400; inferred/],
+    ['a server error', { answer: () => envelope(500) }, TOKEN, '', 'failed', /status 500/],
+    [
+      'a login page',
+      { answer: () => ({ status: 200, contentType: 'text/html', body: '<html></html>' }) },
+      TOKEN,
+      '',
+      'warning',
+      /a web page/,
+    ],
+  ];
+  for (const [what, options, token, path, status, says] of cases) {
+    test(`${what}: ${status}`, async (t) => {
+      const { code, ingest } = await dynatraceOf(t, options, token, path);
+      assert.deepEqual([ingest?.status, code], [status, status === 'failed' ? 1 : 0]);
+      assert.match(`${ingest?.message} -> ${ingest?.remedy}`, says);
+    });
+  }
+
+  test('an endpoint or a token that cannot be right: nothing is posted, both are named', async (t) => {
+    const ended = await doctor(['--endpoint', `https://abc.live.dynatrace.com/${TOKEN}`, '-o', 'json'], {
+      DT_API_TOKEN: `Api-Token ${TOKEN}`,
+    });
+    const [line] = linesOf(ended);
+    const statuses = line?.checks.map(({ name, status }) => `${name} ${status}`);
+    assert.deepEqual([ended.code, statuses], [1, ['endpoint failed', 'token failed', 'ingest skipped']]);
+    const { receiver, ingest } = await dynatraceOf(t, {}, `dt0s02.${PUBLIC}.${SECRET}`);
+    assert.deepEqual([ingest?.status, receiver.requests.length], ['skipped', 0]);
+  });
+});
+
+describe('options', () => {
+  const targets = (args: readonly string[]) => {
+    const read = readDoctorOptions(args);
+    return read.code === 'settings'
+      ? read.settings.targets.map(({ address, path }) => address + path)
+      : read.code;
+  };
+
+  test('host:port and URLs, each once', () => {
+    assert.deepEqual(targets(['10.0.1.17:8000', 'https://nim:8443/x', '10.0.1.17:8000']), [
+      '10.0.1.17:8000',
+      'nim:8443/x',
+    ]);
+  });
+
+  test('wrong usage: exit code 2, the remedy, nothing on standard output', async () => {
+    const wrong: readonly (readonly [args: readonly string[], says: RegExp])[] = [
+      [[], /nothing is named; write the URL of a NIM, --page FILE or --endpoint URL/],
+      [['not an address'], /is no host and port/],
+      [['http://user:hunter2@nim:8000'], /a user name or password/],
+      [['nim:8000', '--preset', 'some'], /--preset some: it is none of core, default, all/],
+      [['nim:8000', '-o', 'xml'], /neither table nor json/],
+      [['--page', ''], /empty text/],
+      [['--nonsense'], /cannot read the options/],
+      [['a:1', '--page', 'b', '--endpoint'], /cannot read the options/],
+    ];
+    for (const [args, says] of wrong) {
+      const read = readDoctorOptions(args);
+      assert(read.code === 'wrong', args.join(' '));
+      assert.match(read.problems.join('\n'), says);
+      assert(!read.problems.join('\n').includes('hunter2'));
+    }
+    const ended = await cli('doctor');
+    assert.deepEqual([ended.code, ended.stdout], [2, '']);
+  });
+
+  test('as many as one run scrapes, and one more', () => {
+    const urls = Array.from({ length: MAX_SHARD_TARGETS + 1 }, (_, i) => `nim-${i}:8000`);
+    assert.equal(readDoctorOptions(urls.slice(1)).code, 'settings');
+    assert.equal(readDoctorOptions(urls).code, 'wrong');
+  });
+
+  test('--help names every option, and the usage names the command', async () => {
+    const { code, stdout } = await cli('doctor', '--help');
+    assert.equal(code, 0);
+    for (const { name, about } of DOCTOR_OPTIONS)
+      assert(stdout.includes(`--${name}`) && stdout.includes(about));
+    assert.match((await cli('--help')).stdout, /^ {2}doctor +check a NIM and Dynatrace/m);
+  });
+});
