@@ -1,10 +1,12 @@
 /** The ports of the doctor: real ones, each request on a connection of its own. */
+import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import type { DoctorPorts } from '../core/doctor/diagnosing.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { sleepMs } from './clock.ts';
 import { createExport } from './export.ts';
 import { type Http, createHttp } from './http.ts';
+import { createPacking } from './packing.ts';
 import { createProbe } from './probe.ts';
 import { createScrape } from './scrape.ts';
 
@@ -38,16 +40,23 @@ export function createDoctorPorts(deps: DoctorPortsDeps): DoctorPorts {
     probe: createProbe({ clock, secrets, ...ca }),
     scrape: (target, deadlineMs) =>
       anew((http) => createScrape({ http, clock, secrets, inVpc })(target, deadlineMs)),
-    export: (body, deadlineMs) =>
-      anew((http) =>
-        createExport({
+    post: (body, deadlineMs) =>
+      anew(async (http) => {
+        let dateMs: number | undefined;
+        const post = createExport({
           http,
           clock,
           endpoint: () => Promise.resolve(endpoint),
           token: () => Promise.resolve(token),
           tokenRequired: false,
           maxAttempts: 1,
-        })(body, deadlineMs),
-      ),
+          observe: (attempt) => {
+            ({ dateMs } = attempt);
+          },
+        });
+        const outcome = await post(body, deadlineMs);
+        return dateMs === undefined ? { outcome } : { outcome, dateMs };
+      }),
+    fits: createPacking(BASELINE_DICTIONARY).fits,
   };
 }

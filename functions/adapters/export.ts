@@ -30,6 +30,8 @@ const GZIP_LEVEL = 6;
 /** What the self-metrics need of one attempt; no `status` when none came. */
 export interface ExportAttempt {
   readonly status?: number;
+  /** The answer's `Date`. */
+  readonly dateMs?: number;
   readonly bytes: number;
   readonly gzipBytes: number;
   readonly durationMs: number;
@@ -144,12 +146,17 @@ async function post(
     maxBytes: MAX_ANSWER_BYTES,
   });
   deps.observe?.({
-    ...(result.code === 'answer' ? { status: result.status } : {}),
+    ...(result.code === 'answer' ? { status: result.status, ...dateOf(result) } : {}),
     bytes,
     gzipBytes: gzipBody.length,
     durationMs: deps.clock.monotonicMs() - startMs,
   });
   return result;
+}
+
+function dateOf({ headers }: HttpAnswer): { readonly dateMs?: number } {
+  const dateMs = Date.parse(headers['date'] ?? '');
+  return Number.isNaN(dateMs) ? {} : { dateMs };
 }
 
 const WAITING_FOR_TOKEN: ExportOutcome = {

@@ -15,6 +15,8 @@ const STATUS: Readonly<Record<CheckStatus, string>> = {
   skipped: 'skipped',
 };
 
+const MAX_WIDTH = 100;
+
 /** Metrics and alterations of one page that are shown; `-o json` has all. */
 const MAX_ROWS = 100;
 const MAX_ALTERATION_ROWS = 8;
@@ -72,7 +74,9 @@ function metricLines(metrics: readonly ForecastMetric[]): readonly string[] {
   const shown = metrics.slice(0, MAX_ROWS);
   const width = Math.min(52, Math.max(6, ...shown.map(({ name }) => name.length)));
   const row = (name: string, type: string, unit: string, points: string, source: string) =>
-    `  ${name.padEnd(width)}  ${type.padEnd(9)}  ${unit.padEnd(9)} ${points.padStart(7)}  ${source}`.trimEnd();
+    cut(
+      `  ${name.padEnd(width)}  ${type.padEnd(9)}  ${unit.padEnd(9)} ${points.padStart(7)}  ${source}`.trimEnd(),
+    );
   return [
     row('goes out', 'type', 'unit', 'series', 'on the page'),
     ...shown.map(({ name, type, unit, series, sources }) =>
@@ -82,10 +86,15 @@ function metricLines(metrics: readonly ForecastMetric[]): readonly string[] {
   ];
 }
 
+function cut(line: string): string {
+  return line.length <= MAX_WIDTH ? line : `${line.slice(0, MAX_WIDTH - 3)}...`;
+}
+
 /** Only what the name itself does not say. */
 function sourceOf(name: string, sources: readonly string[]): string {
   const [first = '(added by this product)', ...others] = sources;
   if (metricKey(first) === name && others.length === 0) return '';
+  if (first.endsWith(`:${name}`) && others.length === 0) return first.replace(name, '...');
   return others.length === 0 ? first : `${first} and ${others.length} more`;
 }
 

@@ -5,7 +5,12 @@ import { readFileBytes } from '../adapters/files.ts';
 import { createEnvSecrets } from '../adapters/secrets-env.ts';
 import { type Diagnosis, type TargetDiagnosis, isSound, told } from '../core/doctor/checks.ts';
 import { costOf } from '../core/doctor/cost.ts';
-import { MAX_CONCURRENT_TARGETS, TARGET_BUDGET_MS, diagnose } from '../core/doctor/diagnosing.ts';
+import {
+  type DoctorPorts,
+  MAX_CONCURRENT_TARGETS,
+  TARGET_BUDGET_MS,
+  diagnose,
+} from '../core/doctor/diagnosing.ts';
 import type { Forecast } from '../core/doctor/forecast-model.ts';
 import { diagnosePage } from '../core/doctor/page-checks.ts';
 import type { Target } from '../core/model.ts';
@@ -35,7 +40,7 @@ async function examine(settings: DoctorSettings, left: AbortSignal): Promise<num
   const ports = createDoctorPorts({ clock: systemClock, secrets, endpoint, token });
   const rounds = Math.max(1, Math.ceil(targets.length / MAX_CONCURRENT_TARGETS));
   const [ofPages, ofServers] = await Promise.all([
-    Promise.all(pages.map(({ path, target }) => diagnoseFile(path, target))),
+    Promise.all(pages.map(({ path, target }) => diagnoseFile(path, target, ports))),
     diagnose(
       {
         targets,
@@ -55,7 +60,11 @@ async function examine(settings: DoctorSettings, left: AbortSignal): Promise<num
   return diagnoses.every(isSound) ? 0 : 1;
 }
 
-async function diagnoseFile(path: string, target: Target): Promise<TargetDiagnosis> {
+async function diagnoseFile(
+  path: string,
+  target: Target,
+  { clock, fits }: DoctorPorts,
+): Promise<TargetDiagnosis> {
   const head = { kind: 'target', job: target.job, url: path } as const;
   const limitBytes = target.bodySizeLimitBytes;
   const read = await readFileBytes(path, limitBytes);
@@ -65,7 +74,7 @@ async function diagnoseFile(path: string, target: Target): Promise<TargetDiagnos
     const message = `cannot read ${path}: ${cause}; raise the limit if the page is meant to be so large`;
     return { ...head, checks: [told('format', 'failed', message)] };
   }
-  return { ...head, ...diagnosePage(read.bytes, target, systemClock.wallMs()) };
+  return { ...head, ...diagnosePage(read.bytes, target, clock.wallMs(), { fits }) };
 }
 
 function jsonOf(diagnosis: Diagnosis): string {

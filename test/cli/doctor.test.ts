@@ -1,6 +1,6 @@
 /** `nim-to-dynatrace doctor` as a process, against real servers. */
 import { strict as assert } from 'node:assert';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
@@ -53,7 +53,10 @@ async function doctor(args: readonly string[], env: Readonly<Record<string, stri
   return ended;
 }
 
-type Line = Diagnosis & { readonly sound: boolean };
+type Line = Diagnosis & {
+  readonly sound: boolean;
+  readonly cost?: Readonly<Record<string, { readonly pointsPerYear: number }>>;
+};
 
 function linesOf({ stdout }: Ended): readonly Line[] {
   return stdout
@@ -122,7 +125,7 @@ describe('a target', { concurrency: 2 }, () => {
     assert.match(checkOf(refusing.target, 'tls')?.remedy ?? '', /NODE_EXTRA_CA_CERTS/);
   });
 
-  test('a load balancer over two processes, with start times and without', async (t) => {
+  test('a load balancer over two processes', async (t) => {
     const starts = await serveHttp(t, ({ url }, response, nth) => {
       if (url !== '/v1/metrics') return void response.writeHead(404).end();
       response.end(NIM_1.replace('1.76e9', nth % 2 === 0 ? '1.76e9' : '1.77e9'));
@@ -179,7 +182,7 @@ describe('a target', { concurrency: 2 }, () => {
   });
 
   test('replicas that send the same are shown once; what a page says drives no terminal', async (t) => {
-    const page = NIM_1.replaceAll('meta/llama', 'evil\u001b[2J');
+    const page = NIM_1.replace('generation="0"', 'generation="evil\u001b[2J"');
     const [one, two] = [
       await serveHttp(t, answering({ '/v1/metrics': page })),
       await serveHttp(t, answering({ '/v1/metrics': page })),
@@ -217,17 +220,15 @@ describe('saved pages', { concurrency: 2 }, () => {
       'num_requests_running',
       'up',
     ]);
-    const line = target as TargetDiagnosis & {
-      readonly cost: Record<string, { readonly pointsPerYear: number }>;
-    };
-    assert.equal(line.cost['given']?.pointsPerYear, 4 * 525_600);
+    assert.equal(target.cost?.['given']?.pointsPerYear, 4 * 525_600);
   });
 
-  test('every page kept for the tests: no line is too wide, no check fails', async () => {
-    const page = fileURLToPath(new URL('../pages/text-0.0.4.prom', import.meta.url));
-    assert(readFileSync(page).length > 0);
-    const { stdout } = await doctor(['--page', page]);
-    const wide = stdout.split('\n').filter((line) => line.length > 100 && !line.includes(page));
+  test('NIMs of every generation: no check fails, and no line is too wide', async () => {
+    const directory = fileURLToPath(new URL('../pages/nim/', import.meta.url));
+    const pages = readdirSync(directory).filter((name) => name.endsWith('.prom'));
+    const { code, stdout } = await doctor(pages.flatMap((name) => ['--page', join(directory, name)]));
+    assert.deepEqual([code, pages.length], [0, 6]);
+    const wide = stdout.split('\n').filter((line) => line.length > 100 && !line.includes(directory));
     assert.deepEqual(wide, []);
   });
 
@@ -357,5 +358,28 @@ describe('options', () => {
     for (const { name, about } of DOCTOR_OPTIONS)
       assert(stdout.includes(`--${name}`) && stdout.includes(about));
     assert.match((await cli('--help')).stdout, /^ {2}doctor +check a NIM and Dynatrace/m);
+  });
+});
+
+describe('docs/doctor.md', () => {
+  const text = readFileSync(new URL('../../docs/doctor.md', import.meta.url), 'utf8');
+
+  test('has the options of the code', () => {
+    const rows = DOCTOR_OPTIONS.map(({ name, short, value, default: preset, about }) => {
+      const long = `--${name}${value === undefined ? '' : ` ${value.replaceAll('|', '\\|')}`}`;
+      return `| ${short === undefined ? '' : `\`-${short}\`, `}\`${long}\` | ${preset} | ${about} |`;
+    });
+    assert.deepEqual(
+      text.split('\n').filter((line) => /^\| (`-\w`, )?`--/.test(line)),
+      rows,
+    );
+  });
+
+  test('has every check', () => {
+    const source = readFileSync(new URL('../../functions/core/doctor/checks.ts', import.meta.url), 'utf8');
+    const [union = ''] = /export type CheckName =[^;]+;/.exec(source) ?? [];
+    const names = [...union.matchAll(/\| '(\w+)'/g)].map(([, name]) => name as string);
+    assert.equal(names.length, 13);
+    for (const name of names) assert(text.includes(`| \`${name}\` |`), name);
   });
 });

@@ -5,7 +5,8 @@
 import { groupFamilies } from '../families.ts';
 import { parseExposition } from '../exposition.ts';
 import type { Target } from '../model.ts';
-import type { Clock, Export, Scrape, ScrapeResult } from '../ports.ts';
+import type { ExportOutcome } from '../outcome.ts';
+import type { Clock, Scrape, ScrapeResult } from '../ports.ts';
 import { createSeriesTable } from '../series.ts';
 import { isSum } from '../series-state.ts';
 import { hostAndPort } from '../targets.ts';
@@ -48,8 +49,13 @@ export interface DoctorPorts {
   readonly probe: Probe;
   /** Each on a connection of its own, as a scrape a minute later has it: a kept one would meet the same replica. */
   readonly scrape: Scrape;
-  /** To the endpoint that is diagnosed, once, without retries. */
-  readonly export: Export;
+  /** To the endpoint that is diagnosed, once, without retries; `dateMs`: the answer's `Date`. */
+  readonly post: (
+    body: Uint8Array,
+    deadlineMs: number,
+  ) => Promise<{ readonly outcome: ExportOutcome; readonly dateMs?: number }>;
+  /** Whether a baseline can be stored. */
+  readonly fits: (baseline: Uint8Array) => boolean;
   readonly sleepMs: (ms: number) => Promise<unknown>;
 }
 
@@ -121,8 +127,12 @@ export async function diagnoseTarget(
   }
   const http = httpCheck(target, page, tookMs);
   const nowMs = clock.wallMs();
-  const clocks = page.dateMs === undefined ? [] : [checkClock(page.dateMs, nowMs)];
-  const read = diagnosePage(page.body, target, nowMs, { complete: page.complete, answers: side.answers });
+  const clocks = page.dateMs === undefined ? [] : [checkClock(page.dateMs, nowMs, 'target')];
+  const read = diagnosePage(page.body, target, nowMs, {
+    complete: page.complete,
+    fits: ports.fits,
+    answers: side.answers,
+  });
   const [format, ...rest] = read.checks;
   const looks = read.forecast === undefined ? [] : await lookAgain(target, page, ports, endMs);
   const process = checkProcess(looks);
@@ -147,11 +157,17 @@ async function timedScrape(target: Target, { scrape, clock }: DoctorPorts, endMs
   return { page, tookMs: clock.monotonicMs() - startMs };
 }
 
+/** Part of the scrape's own timeout beyond which a busy day may take it over. */
+const SLOW = 0.5;
+
 type Page = Extract<ScrapeResult, { readonly code: 'page' }>;
 
 function httpCheck(target: Target, page: Page, latencyMs: number): Check {
   const where = target.path === '' ? `${page.path} has the page` : 'the page came';
-  return ok('http', `${where}, ${page.body.length} bytes`, latencyMs);
+  const message = `${where}, ${page.body.length} bytes`;
+  return latencyMs <= target.timeoutMs * SLOW
+    ? ok('http', message, latencyMs)
+    : warning('http', message, `raise scrape_timeout above ${target.timeoutMs} ms`, latencyMs);
 }
 
 interface Beside {
@@ -245,15 +261,16 @@ export async function diagnoseDynatrace(
   const { host: name, port } = hostAndPort({ address: host, scheme });
   const peer = { host: name, port: Number(port), ...(scheme === 'https' ? { tls: {} } : {}) };
   const way = await reach(peer, ports, endMs, 'dynatrace');
-  const ingest = await ingestCheck();
-  return { kind: 'dynatrace', url, checks: [form.check, known.check, ...way.checks, ingest] };
+  const posted = await postNothing();
+  return { kind: 'dynatrace', url, checks: [form.check, known.check, ...way.checks, ...posted] };
 
-  async function ingestCheck(): Promise<Check> {
-    if (!known.usable) return skipped('ingest', 'nothing was posted: no usable token');
-    if (!way.reached) return skipped('ingest', 'nothing was posted: the server is not reached');
+  async function postNothing(): Promise<readonly Check[]> {
+    if (!known.usable) return [skipped('ingest', 'nothing was posted: no usable token')];
+    if (!way.reached) return [skipped('ingest', 'nothing was posted: the server is not reached')];
     const startMs = clock.monotonicMs();
     // An ExportMetricsServiceRequest without a metric has no bytes.
-    const outcome = await ports.export(new Uint8Array(), endMs);
-    return checkIngest(outcome, known.kind, clock.monotonicMs() - startMs);
+    const { outcome, dateMs } = await ports.post(new Uint8Array(), endMs);
+    const ingest = checkIngest(outcome, known.kind, clock.monotonicMs() - startMs);
+    return dateMs === undefined ? [ingest] : [ingest, checkClock(dateMs, clock.wallMs(), 'dynatrace')];
   }
 }

@@ -3,38 +3,43 @@ import { START_JITTER_MS } from '../delta.ts';
 import type { Target } from '../model.ts';
 import { unreachable } from '../outcome.ts';
 import { type Check, failed, ok, told, warning } from './checks.ts';
-import { forecastPage } from './forecast.ts';
+import { type ForecastOptions, forecastPage } from './forecast.ts';
 import type { Forecast, ForecastWarning, Unusable } from './forecast-model.ts';
 import { type Answers, recogniseGeneration } from './generation.ts';
 
 /** A target's clock may differ by this much before restarts are judged wrongly (D7). */
 export const MAX_CLOCK_SKEW_MS = 30_000;
 
-export function checkClock(dateMs: number, nowMs: number): Check {
+export function checkClock(dateMs: number, nowMs: number, side: 'target' | 'dynatrace'): Check {
+  const whose = side === 'target' ? "the target's clock" : "Dynatrace's clock";
   const skewMs = dateMs - nowMs;
   const seconds = Math.round(Math.abs(skewMs) / 1_000);
   // `Date` has whole seconds, and a moment passes on the way.
-  if (seconds <= 1) return ok('clock', "the target's clock and this one agree");
-  const message = `the target's clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} this one`;
+  if (seconds <= 1) return ok('clock', `${whose} and this one agree`);
+  const message = `${whose} is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} this one`;
   return Math.abs(skewMs) > MAX_CLOCK_SKEW_MS
-    ? warning('clock', message, 'set both by NTP: by their clocks it is judged when a process started')
+    ? warning('clock', message, CLOCK_REMEDIES[side])
     : ok('clock', message);
 }
+
+const CLOCK_REMEDIES = {
+  target: 'set both by NTP: by their clocks it is judged when a process started',
+  dynatrace: 'set this one by NTP: Dynatrace refuses points older than an hour or ten minutes ahead',
+} as const;
 
 export interface PageDiagnosis {
   readonly checks: readonly Check[];
   readonly forecast?: Forecast;
 }
 
-/** Format, generation and names. `complete`: whether HTTP told the page's end. Pure: also for a saved page. */
+/** Format, generation and names. Pure: also for a saved page. */
 export function diagnosePage(
   body: Uint8Array,
   target: Target,
   tickMs: number,
-  options: { readonly complete?: boolean; readonly answers?: Answers } = {},
+  { answers, ...options }: ForecastOptions & { readonly answers?: Answers } = {},
 ): PageDiagnosis {
-  const { complete = true, answers } = options;
-  const forecast: Forecast | Unusable = forecastPage(body, target, tickMs, { complete });
+  const forecast: Forecast | Unusable = forecastPage(body, target, tickMs, options);
   if (forecast.code !== 'forecast') return { checks: [told('format', 'failed', forecast.message)] };
   const { page, warnings } = forecast;
   const of = (name: Check['name']) => warnings.filter(({ code }) => placeOf(code).name === name).map(checkOf);
@@ -78,9 +83,7 @@ function namesMessage({ metrics, alterations }: Forecast): string {
 }
 
 function checkOf({ code, message }: ForecastWarning): Check {
-  const { name, status } = placeOf(code);
-  const check = told(name, 'warning', message);
-  return status === 'warning' ? check : { ...check, status };
+  return { ...placeOf(code), message };
 }
 
 /** Which check a warning of the forecast is a finding of. */

@@ -52,7 +52,8 @@ function portsOf({ scrape, nowMs = () => 0 }: Script = {}): DoctorPorts {
       Promise.resolve(
         scrape?.(target, deadlineMs) ?? (target.path.startsWith('/v1/') ? ABSENT : pageOf(PAGE)),
       ),
-    export: () => assert.fail('nothing is posted'),
+    post: () => assert.fail('nothing is posted'),
+    fits: () => true,
     sleepMs: () => Promise.resolve(),
   };
 }
@@ -113,6 +114,20 @@ describe('one target', () => {
       ['cannot scrape x: it answered status 503', 'wait'],
     );
     assert.equal(forecast, undefined);
+  });
+
+  test('a page that takes more than half of its timeout is slow', async () => {
+    let now = 0;
+    const slow = (tookMs: number) => (target: Target) => {
+      if (target.path === '') now += tookMs;
+      return target.path.startsWith('/v1/') ? ABSENT : pageOf(PAGE);
+    };
+    const statusOf = async (tookMs: number) => {
+      const ports = portsOf({ scrape: slow(tookMs), nowMs: () => now });
+      const { checks } = await diagnoseTarget(targetAt('a:1'), ports, Infinity);
+      return checks.find(({ name }) => name === 'http')?.status;
+    };
+    assert.deepEqual([await statusOf(5_000), await statusOf(5_001)], ['ok', 'warning']);
   });
 
   test('every request ends with the target’s budget, or earlier with the run', async () => {

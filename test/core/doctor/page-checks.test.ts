@@ -24,15 +24,16 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 
 describe('the clock', () => {
   test('a second is nothing, the bound is told, beyond it is a warning', () => {
-    const status = (skewMs: number) => checkClock(TICK_MS + skewMs, TICK_MS).status;
-    assert.match(checkClock(TICK_MS + 1_000, TICK_MS).message, /agree/);
+    const status = (skewMs: number) => checkClock(TICK_MS + skewMs, TICK_MS, 'target').status;
+    assert.match(checkClock(TICK_MS + 1_000, TICK_MS, 'target').message, /agree/);
     assert.deepEqual([status(MAX_CLOCK_SKEW_MS), status(-MAX_CLOCK_SKEW_MS)], ['ok', 'ok']);
     assert.deepEqual([status(MAX_CLOCK_SKEW_MS + 1), status(-MAX_CLOCK_SKEW_MS - 1)], ['warning', 'warning']);
     assert.match(
-      checkClock(TICK_MS - 90_000, TICK_MS).message,
+      checkClock(TICK_MS - 90_000, TICK_MS, 'target').message,
       /^the target's clock is 90 s behind this one$/,
     );
-    assert.match(checkClock(TICK_MS + 90_000, TICK_MS).message, /90 s ahead of/);
+    assert.match(checkClock(TICK_MS + 90_000, TICK_MS, 'target').message, /90 s ahead of/);
+    assert.match(checkClock(TICK_MS + 90_000, TICK_MS, 'dynatrace').remedy ?? '', /older than an hour/);
   });
 });
 
