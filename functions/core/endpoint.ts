@@ -20,10 +20,7 @@ const TOKEN = /dt0[a-z]\d\d\./i;
  */
 export function metricsUrl(endpoint: string): { readonly url: string } | { readonly problem: string } {
   if (TOKEN.test(endpoint)) {
-    return problem(
-      'it holds what looks like an API token',
-      'the URL alone, and the token apart from it',
-    );
+    return problem('it holds what looks like an API token', 'the URL alone, and the token apart from it');
   }
   const url = parse(endpoint.trim());
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {

@@ -93,7 +93,10 @@ export function identityOf(target: Target): Attributes {
 }
 
 /** An IPv6 host without brackets; the scheme's port where none is given. */
-export function hostAndPort({ address, scheme }: Pick<TargetIdentity, 'address' | 'scheme'>): { readonly host: string; readonly port: string } {
+export function hostAndPort({ address, scheme }: Pick<TargetIdentity, 'address' | 'scheme'>): {
+  readonly host: string;
+  readonly port: string;
+} {
   const colon = address.lastIndexOf(':');
   const hasPort = colon > address.lastIndexOf(']') && colon >= 0;
   const host = hasPort ? address.slice(0, colon) : address;
