@@ -87,6 +87,10 @@ export interface Alteration {
     | 'dimension_value'
     /** Two labels of one series become one dimension; the first is sent. */
     | 'dimension_clash'
+    /** A `# UNIT` that is not ASCII, or too long: no unit is sent. */
+    | 'unit'
+    /** Longer than 1,023 characters: cut. */
+    | 'description'
     /** Buckets below zero are added to the next one. */
     | 'negative_bounds'
     /** Neighbouring buckets are added up: `max_buckets`. */

@@ -185,6 +185,16 @@ describe('what Dynatrace would not take as it is', () => {
     );
   });
 
+  test('a unit that is not ASCII is none; a description is cut', () => {
+    const page = (unit: string, help: number) => `# UNIT aa ${unit}\n# HELP aa ${'h'.repeat(help)}\naa 1\n`;
+    assert.deepEqual(altered(page('bananas', 1023)), []);
+    assert.deepEqual(altered(page('m²', 1023)), ['unit: m² -> ']);
+    assert.match(
+      altered(page('m', 1024))[0] ?? '',
+      /^description: h{297}\.\.\. -> its first 1023 characters$/,
+    );
+  });
+
   test('max_buckets merges, and says how many', () => {
     const page = '# TYPE hh histogram\nhh_bucket{le="1"} 1\nhh_bucket{le="2"} 2\nhh_count 3\nhh_sum 1\n';
     const of = (maxBuckets: number) => target('10.0.0.1:8000', { output: { ...DEFAULT_OUTPUT, maxBuckets } });
