@@ -1,5 +1,6 @@
 /** What the doctor says: a check for each thing that can be wrong between a page and Dynatrace, in a fixed order. */
 import type { Forecast } from './forecast-model.ts';
+import type { Generation } from './generation.ts';
 
 /** The order is that in which they are made: each needs what stands before it. */
 export type CheckName =
@@ -49,7 +50,8 @@ export interface TargetDiagnosis {
   /** Scheme, host and port; with the path that has the page, once that is known. Never a query. */
   readonly url: string;
   readonly checks: readonly Check[];
-  /** Absent where there was no page to read. */
+  /** Both absent where there was no page to read. */
+  readonly generation?: Generation;
   readonly forecast?: Forecast;
 }
 

@@ -137,6 +137,7 @@ export async function diagnoseTarget(
   const looks = read.forecast === undefined ? [] : await lookAgain(target, page, ports, endMs);
   const process = checkProcess(looks);
   return {
+    ...read,
     ...of([
       ...way.checks,
       http,
@@ -147,7 +148,6 @@ export async function diagnoseTarget(
       ...(process === undefined ? [] : [process]),
     ]),
     url: url + page.path,
-    ...(read.forecast === undefined ? {} : { forecast: read.forecast }),
   };
 }
 
@@ -205,7 +205,11 @@ async function askBeside(target: Target, scrape: Scrape, endMs: number): Promise
 }
 
 function readyCheck(result: ScrapeResult): Check | undefined {
-  if (result.code === 'page') return ok('ready', '/v1/health/ready answered 200');
+  if (result.code === 'page') {
+    // A web application has a page in HTML for any path.
+    const isHtml = new TextDecoder().decode(result.body).trimStart().startsWith('<');
+    return isHtml ? undefined : ok('ready', '/v1/health/ready answered 200');
+  }
   if (result.code !== 'status' || result.status !== 503) return undefined;
   const remedy = 'wait until the model is loaded, which takes minutes, and look again';
   return warning('ready', '/v1/health/ready answered 503: the model is not loaded yet', remedy);

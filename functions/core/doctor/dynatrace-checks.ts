@@ -8,7 +8,14 @@ export function checkEndpoint(endpoint: string): { readonly check: Check; readon
   const read = metricsUrl(endpoint);
   if ('problem' in read) return { check: told('endpoint', 'failed', read.problem) };
   const { url } = read;
-  const { protocol, host, hostname } = new URL(url);
+  const { protocol, host, hostname, pathname } = new URL(url);
+  const [environment] = /^\/e\/[^/]+/.exec(pathname) ?? [];
+  if (environment !== undefined && !isDynatraceUrl(url)) {
+    const remedy = `store https://${host}${environment}/api/v2/otlp`;
+    return {
+      check: failed('endpoint', `${host}${environment} is an environment, and not its OTLP API`, remedy),
+    };
+  }
   if (protocol === 'http:' && !isLoopback(hostname)) {
     return {
       url,

@@ -2,7 +2,7 @@
 import { START_JITTER_MS } from '../delta.ts';
 import type { Target } from '../model.ts';
 import { unreachable } from '../outcome.ts';
-import { type Check, failed, ok, told, warning } from './checks.ts';
+import { type Check, type TargetDiagnosis, failed, ok, told, warning } from './checks.ts';
 import { type ForecastOptions, forecastPage } from './forecast.ts';
 import type { Forecast, ForecastWarning, Unusable } from './forecast-model.ts';
 import { type Answers, recogniseGeneration } from './generation.ts';
@@ -27,10 +27,7 @@ const CLOCK_REMEDIES = {
   dynatrace: 'set this one by NTP: Dynatrace refuses points older than an hour or ten minutes ahead',
 } as const;
 
-export interface PageDiagnosis {
-  readonly checks: readonly Check[];
-  readonly forecast?: Forecast;
-}
+export type PageDiagnosis = Pick<TargetDiagnosis, 'checks' | 'generation' | 'forecast'>;
 
 /** Format, generation and names. Pure: also for a saved page. */
 export function diagnosePage(
@@ -48,6 +45,7 @@ export function diagnosePage(
   const version = generation.version === undefined ? '' : ` ${generation.version}`;
   const size = `${page.samples} samples of ${page.families.length} families, ${page.bytes} bytes`;
   return {
+    generation,
     forecast,
     checks: [
       ...orOk(

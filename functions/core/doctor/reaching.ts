@@ -63,7 +63,7 @@ function dnsCheck(
     const remedy =
       side === 'target'
         ? 'check the name; one of a private zone or a cluster resolves only inside of it: look from there'
-        : 'check the environment id in the endpoint';
+        : 'check the environment id in the endpoint, and that other public names resolve from here';
     return failed('dns', `cannot look up ${host}: ${found.cause}`, remedy, tookMs);
   }
   const { allowed, forbidden } = found;

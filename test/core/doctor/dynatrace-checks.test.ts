@@ -12,6 +12,8 @@ describe('the endpoint', () => {
     [SAAS, 'ok', /metrics go to https:\/\/abc\.live\.dynatrace\.com\/api\/v2\/otlp\/v1\/metrics$/],
     [`${SAAS}/v1/metrics/`, 'ok', /otlp\/v1\/metrics$/],
     ['https://gate:9999/e/abc/api/v2/otlp', 'ok', /metrics go to https:\/\/gate:9999\/e\/abc\/api/],
+    ['https://gate:9999/e/abc', 'failed', /-> store https:\/\/gate:9999\/e\/abc\/api\/v2\/otlp$/],
+    ['https://gate:9999/e/abc/api/v2', 'failed', /-> store https:\/\/gate:9999\/e\/abc\/api\/v2\/otlp$/],
     ['http://127.0.0.1:4318', 'ok', /127\.0\.0\.1/],
     [
       'https://abc.apps.dynatrace.com',
