@@ -37,6 +37,8 @@ vllm:generation_tokens_total{engine="1",model_name="m"} 8
 process_start_time_seconds 1.76e9
 `;
 
+const HTML = { 'content-type': 'text/html' };
+
 /** Each path's body; a number: that status. */
 function answering(paths: Readonly<Record<string, string | number>>): Answer {
   return ({ url }, response) => {
@@ -117,6 +119,7 @@ describe('a target', { concurrency: 2 }, () => {
       [target.url, target.sound, checkOf(target, 'tls')?.status],
       [`${url}/metrics`, true, 'ok'],
     );
+    assert.equal(target.generation?.code, 'vllm');
     const tokens = target.forecast?.metrics.find(({ name }) => name === 'generation_tokens_total');
     assert.deepEqual([tokens?.series, tokens?.sources], [1, ['vllm:generation_tokens_total']]);
 
@@ -140,6 +143,12 @@ describe('a target', { concurrency: 2 }, () => {
     ['an HTML page', answering({ '/v1/metrics': '<!doctype html><html></html>' }), 'format', /HTML/],
     ['credentials wanted', answering({ '/v1/metrics': 401, '/metrics': 401 }), 'http', /status 401/],
     ['no page anywhere', answering({}), 'http', /\/v1\/metrics and \/metrics both answered status 404/],
+    [
+      'a web application',
+      (_, response) => void response.writeHead(200, HTML).end('<html></html>'),
+      'format',
+      /HTML/,
+    ],
     [
       'a model that loads',
       answering({ '/v1/metrics': 503, '/v1/health/ready': 503 }),
