@@ -146,8 +146,8 @@ describe('a target', { concurrency: 2 }, () => {
     [
       'a web application',
       (_, response) => void response.writeHead(200, HTML).end('<html></html>'),
-      'format',
-      /HTML/,
+      'http',
+      /a page in HTML/,
     ],
     [
       'a model that loads',
