@@ -163,8 +163,7 @@ const SLOW = 0.5;
 type Page = Extract<ScrapeResult, { readonly code: 'page' }>;
 
 function httpCheck(target: Target, page: Page, latencyMs: number): Check {
-  const where = target.path === '' ? `${page.path} has the page` : 'the page came';
-  const message = `${where}, ${page.body.length} bytes`;
+  const message = `${page.path} answered 200, ${page.body.length} bytes`;
   return latencyMs <= target.timeoutMs * SLOW
     ? ok('http', message, latencyMs)
     : warning('http', message, `raise scrape_timeout above ${target.timeoutMs} ms`, latencyMs);
