@@ -30,6 +30,8 @@ const GZIP_LEVEL = 6;
 /** What the self-metrics need of one attempt; no `status` when none came. */
 export interface ExportAttempt {
   readonly status?: number;
+  /** The answer's `Date`. */
+  readonly dateMs?: number;
   readonly bytes: number;
   readonly gzipBytes: number;
   readonly durationMs: number;
@@ -44,6 +46,8 @@ export interface ExportDeps {
   readonly token: (fresh: boolean) => Promise<string | undefined>;
   /** Whether to wait for a token; a local receiver needs none. */
   readonly tokenRequired: boolean;
+  /** Of one body; default MAX_ATTEMPTS. */
+  readonly maxAttempts?: number;
   readonly sleepMs?: (ms: number) => Promise<unknown>;
   /** In [0, 1). */
   readonly random?: () => number;
@@ -67,6 +71,7 @@ type Credential =
 export function createExport(deps: ExportDeps): Export {
   const sleepMs = deps.sleepMs ?? sleep;
   const random = deps.random ?? Math.random;
+  const maxAttempts = deps.maxAttempts ?? MAX_ATTEMPTS;
   return async (body, deadlineMs) => {
     const endpoint = (await deps.endpoint())?.trim() ?? '';
     if (endpoint === '') {
@@ -95,7 +100,7 @@ export function createExport(deps: ExportDeps): Export {
       const verdict = judge(result, url, token, deps.clock.wallMs());
       if (verdict.code === 'denied') {
         const refused = { ...verdict, code: 'refused' } as const;
-        if (!mayReread || token === undefined || attempt === MAX_ATTEMPTS) return refused;
+        if (!mayReread || token === undefined || attempt === maxAttempts) return refused;
         mayReread = false;
         const reread = await readCredential(deps, true);
         if (reread.code === 'token' && reread.token === token) return refused;
@@ -104,7 +109,7 @@ export function createExport(deps: ExportDeps): Export {
       }
       if (verdict.code !== 'again') return verdict;
       const waitMs = verdict.waitMs ?? backoffMs(attempt, random());
-      if (attempt === MAX_ATTEMPTS || deps.clock.monotonicMs() + waitMs >= deadlineMs) {
+      if (attempt === maxAttempts || deps.clock.monotonicMs() + waitMs >= deadlineMs) {
         return { code: 'retry', message: verdict.message };
       }
       await sleepMs(waitMs);
@@ -141,12 +146,17 @@ async function post(
     maxBytes: MAX_ANSWER_BYTES,
   });
   deps.observe?.({
-    ...(result.code === 'answer' ? { status: result.status } : {}),
+    ...(result.code === 'answer' ? { status: result.status, ...dateOf(result) } : {}),
     bytes,
     gzipBytes: gzipBody.length,
     durationMs: deps.clock.monotonicMs() - startMs,
   });
   return result;
+}
+
+function dateOf({ headers }: HttpAnswer): { readonly dateMs?: number } {
+  const dateMs = Date.parse(headers['date'] ?? '');
+  return Number.isNaN(dateMs) ? {} : { dateMs };
 }
 
 const WAITING_FOR_TOKEN: ExportOutcome = {

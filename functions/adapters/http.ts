@@ -355,7 +355,8 @@ const UNREACHED: ReadonlySet<string> = new Set([
 const TLS_CODE =
   /^(?:ERR_TLS_|ERR_SSL_|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_|EPROTO)/;
 
-function failureOf(error: Error, sent: boolean): HttpFailure {
+/** What an error of the network means. `sent`: whether a byte of the request may have been written. */
+export function failureOf(error: Error, sent: boolean): HttpFailure {
   const code = codeOf(error);
   if (TLS_CODE.test(code)) {
     // OpenSSL's own errors carry a reason apart from a message full of source lines.

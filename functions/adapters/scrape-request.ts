@@ -107,6 +107,14 @@ async function readAll(
   return values;
 }
 
+/** TLS as this target's own connections have it. */
+export async function readTlsOptions(config: TlsConfig, read: Read): Promise<TlsOptions | NoRequest> {
+  const { ca, cert, key } = config;
+  const references = [ca, cert, key].flatMap((pem) => (typeof pem === 'object' ? [pem.secret] : []));
+  const secrets = await readAll(references, read);
+  return 'code' in secrets ? secrets : tlsOptions(config, (reference) => secrets.get(reference) ?? '', true);
+}
+
 type OptionalHeader = readonly [name: string, value: string, origin: string];
 
 function optionalHeaders(

@@ -28,6 +28,7 @@ type Page = Extract<ScrapeResult, { readonly code: 'page' }>;
 interface Failure {
   readonly code: ScrapeFailureCode;
   readonly message: string;
+  readonly status?: number;
   /** 401 or 403: perhaps a secret was changed. */
   readonly isUnauthorized?: boolean;
 }
@@ -70,7 +71,9 @@ export function createScrape({ http, clock, secrets, inVpc }: ScrapeDeps): Scrap
     if (result.code === 'tls' || (result.code === 'status' && result.isUnauthorized === true)) {
       for (const reference of secretsOf(target)) if (doubted.size < MAX_DOUBTED) doubted.add(reference);
     }
-    return result.code === 'page' ? result : { code: result.code, message: result.message };
+    if (result.code === 'page') return result;
+    const { code, message, status } = result;
+    return status === undefined ? { code, message } : { code, message, status };
   };
 }
 
@@ -201,7 +204,8 @@ function readPage(visit: Visit, url: URL, path: string, answer: HttpAnswer): Pag
 function pageOf(visit: Visit, url: URL, path: string, answer: HttpAnswer): Page | Failure {
   const { status, flaw, body, headers } = answer;
   if (status !== 200) {
-    const failed = failure('status', url, `it answered status ${status}`, statusRemedy(visit, url, status));
+    const cause = `it answered status ${status}`;
+    const failed = { ...failure('status', url, cause, statusRemedy(visit, url, status)), status };
     return status === 401 || status === 403 ? { ...failed, isUnauthorized: true } : failed;
   }
   if (flaw !== undefined) return bodyFailure(visit, url, flaw);

@@ -1,11 +1,13 @@
 /** `nim-to-dynatrace <command>`: one file per command. Answers with the exit code: 0 fine, 1 a finding, 2 wrong usage. */
 import { dashboard } from './dashboard.ts';
+import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { runImport } from './import.ts';
 import { run } from './run.ts';
 
 const COMMANDS: Readonly<Record<string, { readonly about: string; readonly start: Command }>> = {
   run: { about: 'scrape, turn counters into deltas and send them, from this machine', start: run },
+  doctor: { about: 'check a NIM and Dynatrace before anything is deployed', start: doctor },
   explain: { about: 'show what target documents mean: targets, labels, rules, kept series', start: explain },
   import: {
     about: 'make target documents of a Prometheus or Collector configuration',

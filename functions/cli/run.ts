@@ -14,6 +14,7 @@ import { type DropReason, assert } from '../core/outcome.ts';
 import { planShards } from '../core/work.ts';
 import { createFileSource } from './config-source.ts';
 import { type Demo, startDemo } from './demo.ts';
+import { NOT_SENT } from './drop-words.ts';
 import { type LocalPorts, openLocalPorts } from './local-ports.ts';
 import { createNews, print, say, withOutput } from './output.ts';
 import { jsonLines } from './run-json.ts';
@@ -159,22 +160,6 @@ export function isDelivered(report: RunReport): boolean {
   const tooLarge = codes.includes('too_large') && report.pending > 0;
   return report.code === 'ended' && accepted && !stuck && !tooLarge && report.commitsFailed === 0;
 }
-
-/** What of a page was not sent, for a reason that a person may want to know: not by choice. */
-const NOT_SENT: Readonly<Record<Exclude<DropReason, 'filtered'>, string>> = {
-  initial: 'first sight: a baseline, and what is counted from now on is sent',
-  bucket_mismatch: 'other bounds than before: a new baseline',
-  replica_flip: 'another process answered: scrape each replica by its own address',
-  nan: 'NaN or infinite',
-  blank: 'DCGM does not know it',
-  negative: 'a counter below zero',
-  invalid_histogram: 'not whole in itself',
-  duplicate: 'twice on the page: the first one counts',
-  unsendable: 'a name or labels that Dynatrace does not take',
-  given_up: 'owed by a target that vanished too long ago',
-  suspect: 'refused by Dynatrace as malformed, until the next try',
-  gauge_not_delivered: 'a reading of a moment is not sent later',
-};
 
 function* troubles(report: RunReport): Iterable<string> {
   if (report.code !== 'ended')

@@ -10,18 +10,24 @@ const DYNATRACE_PATH = /^(\/e\/[^/]+)?\/api\/v2\/otlp(?:\/v1\/metrics)?$/;
 
 const DYNATRACE_HOST = /\.dynatrace(?:labs)?\.com$/;
 
+/** docs.dynatrace.com, "Access tokens", token prefixes. */
+const TOKEN = /dt0[a-z]\d\d\./i;
+
 /**
  * The URL to post metrics to, from a base or a full URL. `problem` is a message for people: what is wrong
  * with the endpoint and what to store instead. It never repeats user information or a query, since either may
  * be a secret.
  */
 export function metricsUrl(endpoint: string): { readonly url: string } | { readonly problem: string } {
+  if (TOKEN.test(endpoint)) {
+    return problem('it holds what looks like an API token', 'the URL alone, and the token apart from it');
+  }
   const url = parse(endpoint.trim());
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
     return problem('it is not an http or https URL', 'https://<environment>.live.dynatrace.com/api/v2/otlp');
   }
   if (url.username !== '' || url.password !== '') {
-    return problem('it holds a user name or password', 'the URL alone; the token is stored apart from it');
+    return problem('it holds a user name or password', 'the URL alone, and the token apart from it');
   }
   const path = url.pathname.replace(/\/+$/, '');
   const base = `${url.protocol}//${url.host}`;
@@ -33,6 +39,12 @@ export function metricsUrl(endpoint: string): { readonly url: string } | { reado
     if (wrong !== undefined) return wrong;
   }
   return { url: base + (path.endsWith(METRICS_PATH) ? path : path + METRICS_PATH) };
+}
+
+/** Whether a URL to post to is that of Dynatrace itself, by its host, or of an ActiveGate or Managed, by its path. */
+export function isDynatraceUrl(url: string): boolean {
+  const { hostname, pathname } = new URL(url);
+  return DYNATRACE_HOST.test(hostname) || /^\/e\/[^/]+\/api\/v2\/otlp\//.test(pathname);
 }
 
 /**

@@ -26,7 +26,12 @@ export type ScrapeResult =
       /** The response's `Date`, on the target's own clock. */
       readonly dateMs?: number;
     }
-  | { readonly code: ScrapeFailureCode; readonly message: string };
+  | {
+      readonly code: ScrapeFailureCode;
+      readonly message: string;
+      /** Of `status`, where one path was asked. */
+      readonly status?: number;
+    };
 
 /** GETs one target's page. `deadlineMs` is on the monotonic clock; the target's own timeout may end it sooner. */
 export type Scrape = (target: Target, deadlineMs: number) => Promise<ScrapeResult>;

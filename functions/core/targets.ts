@@ -95,7 +95,11 @@ export function identityOf(target: Target): Attributes {
   };
 }
 
-function hostAndPort({ address, scheme }: Target): { readonly host: string; readonly port: string } {
+/** An IPv6 host without brackets; the scheme's port where none is given. */
+export function hostAndPort({ address, scheme }: Pick<TargetIdentity, 'address' | 'scheme'>): {
+  readonly host: string;
+  readonly port: string;
+} {
   const colon = address.lastIndexOf(':');
   const hasPort = colon > address.lastIndexOf(']') && colon >= 0;
   const host = hasPort ? address.slice(0, colon) : address;

@@ -16,6 +16,8 @@ export interface ReceiverOptions {
   readonly port?: number;
   /** The only API token let in; without it every request is. */
   readonly token?: string;
+  /** What that token may do; default: send metrics. */
+  readonly scopes?: readonly string[];
   /** Requests let in per minute; more are answered 429 with the headers of Dynatrace's access limit. */
   readonly requestsPerMinute?: number;
   /** Wall clock against which the times of points are held; default: the system's. */
@@ -108,7 +110,7 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const index = received++;
     const body = await readBody(request);
-    const verdict = limit(nowMs(), body.bytes.length) ?? examine(request, body, options.token, nowMs());
+    const verdict = limit(nowMs(), body.bytes.length) ?? examine(request, body, options, nowMs());
     const { pathname: path } = new URL(request.url ?? '/', 'http://receiver');
     const about = { path, headers: request.headers, bytes: verdict.bytes };
     const points = acceptedOf(verdict.judgements).map(({ point }) => point);
@@ -172,7 +174,12 @@ function createAccessLimit(requestsPerMinute: number): (nowMs: number, bytes: nu
   };
 }
 
-function examine(request: IncomingMessage, body: Body, token: string | undefined, nowMs: number): Verdict {
+function examine(
+  request: IncomingMessage,
+  body: Body,
+  { token, scopes = [SCOPE] }: ReceiverOptions,
+  nowMs: number,
+): Verdict {
   const bytes = body.bytes.length;
   const refuse = (status: number, message: string): Verdict => ({
     bytes,
@@ -185,6 +192,8 @@ function examine(request: IncomingMessage, body: Body, token: string | undefined
   if (request.method !== 'POST') return refuse(405, 'Method not allowed');
   if (token !== undefined && authorization !== `${schemeOf(token)} ${token}`)
     return refuse(401, 'Token Authentication failed');
+  if (token !== undefined && !scopes.includes(SCOPE))
+    return refuse(403, `Token is missing required scope. Use one of: ${SCOPE} (Ingest metrics)`);
   if (contentType !== 'application/x-protobuf') return refuse(415, 'Unsupported Media Type');
   if (body.code === 'encoded') return refuse(415, 'Unsupported Content-Encoding');
   if (body.code === 'too_large') return refuse(413, 'OTLP_MESSAGE_MAX_SIZE_EXCEEDED');
@@ -197,6 +206,9 @@ function examine(request: IncomingMessage, body: Body, token: string | undefined
     return refuse(400, 'The body is no ExportMetricsServiceRequest');
   }
 }
+
+/** Dynatrace, "OTLP API", authentication. */
+const SCOPE = 'metrics.ingest';
 
 /** Platform tokens are presented as Bearer, classic ones as Api-Token (Dynatrace, "OTLP API", authentication). */
 function schemeOf(token: string): string {
