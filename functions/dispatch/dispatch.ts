@@ -86,15 +86,22 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
   for (const { shard, code, message } of unsent)
     log.error('messages_unsent', { shard, code, problem: message });
   const invalid = new Set(documents.problems.map(({ document }) => document)).size;
+  const due = plan.messages.reduce((sum, message) => sum + message.targets.length, 0);
   log.info('dispatch_finished', {
     tickMs,
     documents: read.documents.length,
     invalid,
     targets: targets.length,
-    due: plan.messages.reduce((sum, message) => sum + message.targets.length, 0),
+    due,
     drains: plan.messages.reduce((sum, message) => sum + message.drains.length, 0),
   });
-  metrics.publish([{ name: 'documents.invalid', unit: 'Count', value: invalid }]);
+  metrics.publish([
+    { name: 'documents.invalid', unit: 'Count', value: invalid },
+    { name: 'targets.due', unit: 'Count', value: due },
+    // Adds nothing to what the workers sent: where no worker has anything to do there is still a series, which an
+    // alarm can tell from a schedule that is dead.
+    { name: 'points.sent', unit: 'Count', value: 0 },
+  ]);
 }
 
 function tell({ problems, states }: DocumentsInForce, log: Log): void {

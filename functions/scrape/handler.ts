@@ -71,7 +71,7 @@ const deps: WorkDeps = {
   },
   memory: createMemory(),
   log,
-  metrics: createSelfMetrics({ service: 'scrape' }),
+  metrics: createSelfMetrics({ deployment: prefix }),
   toldOnce: createToldOnce(),
   selfMetrics: optional('SELF_METRICS') !== 'off',
   maxStalenessMs: requiredNumber('MAX_STALENESS_MS'),
