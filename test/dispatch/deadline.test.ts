@@ -38,6 +38,16 @@ describe('a request that is never answered', { concurrency: true }, () => {
     assert.equal(sqs.messages.length, 0);
   });
 
+  test('for the second page of documents: half a list is none', async (context) => {
+    const { ssm, sqs, invoke } = await start(context);
+    for (let i = 0; i < 10; i++) ssm.put(`${PREFIX}/targets/nim-${i}`, `nim-${i}:8000`);
+    ssm.failNext('pass', 'GetParametersByPath');
+    ssm.failNext('hang', 'GetParametersByPath');
+    const invocation = await invoke();
+    assert.deepEqual(eventsOf(invocation), ['documents_unread']);
+    assert.equal(sqs.messages.length, 0);
+  });
+
   test('for the history of a broken document: the others are queued', async (context) => {
     const { ssm, sqs, invoke } = await start(context);
     ssm.put(`${PREFIX}/targets/broken`, 'scrape_configs: [');
