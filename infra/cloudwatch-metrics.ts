@@ -4,20 +4,24 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 
 export const METRICS_NAMESPACE = 'NimToDynatrace';
 
-/** Those of them that an alarm or a graph reads. */
-export type SelfMetricName =
-  | 'documents.invalid'
-  | 'export.duration'
-  | 'exports.unknown'
-  | 'pending.age'
-  | 'pending.given_up'
-  | 'pending.points'
-  | 'points.dropped'
-  | 'points.rejected'
-  | 'points.sent'
-  | 'targets.down'
-  | 'targets.due'
-  | 'targets.flipped';
+const { COUNT, MILLISECONDS, SECONDS } = cloudwatch.Unit;
+
+/** Those of them that an alarm or a graph reads. CloudWatch finds a metric only under the unit that it was published with. */
+const UNITS = {
+  'documents.invalid': COUNT,
+  'export.duration': MILLISECONDS,
+  'exports.unknown': COUNT,
+  'pending.age': SECONDS,
+  'pending.given_up': COUNT,
+  'pending.points': COUNT,
+  'points.dropped': COUNT,
+  'points.rejected': COUNT,
+  'points.sent': COUNT,
+  'targets.down': COUNT,
+  'targets.due': COUNT,
+  'targets.flipped': COUNT,
+} as const;
+export type SelfMetricName = keyof typeof UNITS;
 
 /** Counts add up over shards and ticks; of a state the worst counts. */
 type Statistic = 'Sum' | 'Maximum';
@@ -35,6 +39,7 @@ export function selfMetric(
     dimensionsMap: { deployment },
     statistic,
     period,
+    unit: UNITS[metricName],
     label: metricName,
   });
 }

@@ -9,11 +9,13 @@ import type { Invoke } from './lambda.ts';
 
 type Handler = (event: unknown, context: Context) => Promise<unknown>;
 
+const hostNowMs = Date.now;
 const [, , moduleUrl = ''] = process.argv;
 const { handler } = (await import(moduleUrl)) as { readonly handler: Handler };
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { event, requestId, remainingMs } = JSON.parse(line) as Invoke;
+  const { event, requestId, remainingMs, aheadMs } = JSON.parse(line) as Invoke;
+  Date.now = () => hostNowMs() + aheadMs;
   const error = await Promise.race([
     handler(event, contextOf(requestId, remainingMs)).then(() => undefined, String),
     timedOut(remainingMs),
