@@ -40,6 +40,5 @@ export function selfMetric(
     statistic,
     period,
     unit: UNITS[metricName],
-    label: metricName,
   });
 }
