@@ -77,6 +77,12 @@ const MAX_CONCURRENCY = 128;
  */
 const MAX_EVENT_AGE = Duration.seconds(60);
 
+/**
+ * Threads of Node's pool, on which host names are resolved and bodies packed: more than the 48 targets that are scraped
+ * at once, so that names which no server answers never keep a run from exporting within its deadline.
+ */
+export const THREADS = 64;
+
 /** Scrapes NVIDIA NIM replicas on a schedule and sends their metrics to Dynatrace as exact deltas. */
 export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.IGrantable {
   /** Runs at each tick: reads the target documents and sends one message per shard. */
@@ -146,6 +152,7 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
         TABLE_NAME: this.table.tableName,
         MAX_STALENESS_MS: String(maxStaleness.toMilliseconds()),
         IN_VPC: String(vpc !== undefined),
+        UV_THREADPOOL_SIZE: String(THREADS),
         ...(secrets.length === 0 ? {} : { SECRETS: secrets.join(',') }),
         ...(endpoint === undefined ? {} : { ENDPOINT: endpoint }),
       },

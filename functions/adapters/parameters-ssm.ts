@@ -35,6 +35,9 @@ const TOKEN_MAX_AGE_MS = 5 * 60_000;
 /** One small read with the SDK's own retries; a run has 70 s for everything, or less: its deadline ends it sooner. */
 const READ_TIMEOUT_MS = 5_000;
 
+/** After a failed read the known value is in force for so long unasked: a store that hangs is waited for once a run. */
+export const FAILED_PAUSE_MS = 30_000;
+
 /** One parameter below `<prefix>/targets`, as stored. */
 export interface TargetDocument {
   /** The whole path; its last segment is the default job name. */
@@ -193,10 +196,15 @@ type Reader = (fresh: boolean, deadlineMs: number) => Promise<ParameterValue>;
 /** One parameter with a memory: an old value is better than none while SSM does not answer. */
 function createReader(deps: ParametersDeps, name: string, maxAgeMs: number): Reader {
   let known: { readonly value: string; readonly readAtMs: number } | undefined;
+  let failedAtMs = -Infinity;
   return async (fresh, deadlineMs) => {
     // Wall time, since a frozen sandbox may stop the other clock; a step backwards counts as old.
     const ageMs = known === undefined ? Infinity : deps.clock.wallMs() - known.readAtMs;
     if (known !== undefined && !fresh && ageMs >= 0 && ageMs < maxAgeMs) {
+      return { code: 'read', value: known.value };
+    }
+    const pauseMs = deps.clock.wallMs() - failedAtMs;
+    if (known !== undefined && !fresh && pauseMs >= 0 && pauseMs < FAILED_PAUSE_MS) {
       return { code: 'read', value: known.value };
     }
     const answer = await readParameter(deps, name, deadlineMs);
@@ -208,6 +216,7 @@ function createReader(deps: ParametersDeps, name: string, maxAgeMs: number): Rea
         known = undefined;
         return answer;
       case 'failed':
+        failedAtMs = deps.clock.wallMs();
         return known === undefined ? answer : { code: 'read', value: known.value, problem: answer.message };
     }
   };

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { createParameters, MAX_HISTORY_PAGES, MAX_PAGES } from '../../functions/adapters/parameters-ssm.ts';
+import {
+  createParameters,
+  FAILED_PAUSE_MS,
+  MAX_HISTORY_PAGES,
+  MAX_PAGES,
+} from '../../functions/adapters/parameters-ssm.ts';
 import type { Clock } from '../../functions/core/ports.ts';
 import { FAKE_AWS } from '../fakes/aws-json.ts';
 import { FIRST_EDIT_S, startSsm } from '../fakes/ssm.ts';
@@ -326,6 +331,20 @@ describe('endpoint and token', () => {
     assert.equal(second.code, 'read');
     assert.equal(second.value, 'old');
     assert.equal(second.problem, first.message);
+  });
+
+  test('after a failed read the known value is in force unasked for half a minute', async () => {
+    const { ssm, parameters, passMs } = await setUp({ parameters: { [ENDPOINT]: 'a' } });
+    await parameters.endpoint(LATER_MS);
+    passMs(60_000);
+    ssm.put(ENDPOINT, 'b');
+    ssm.failNext('AccessDeniedException');
+    const told = await parameters.endpoint(LATER_MS);
+    assert.ok(told.code === 'read' && told.problem !== undefined);
+    passMs(FAILED_PAUSE_MS - 1);
+    assert.deepEqual(await parameters.endpoint(LATER_MS), { code: 'read', value: 'a' });
+    passMs(1);
+    assert.deepEqual(await parameters.endpoint(LATER_MS), { code: 'read', value: 'b' });
   });
 
   test("no answer before the run's deadline, be it sooner than a read may take", async () => {

@@ -171,7 +171,7 @@ function statistics(
 /** Name, namespace and all dimensions make a metric; a unit that is asked for must be the one published. */
 export function isMeant(wanted: Selector, datum: Omit<Datum, 'value' | 'atMs'>): boolean {
   const text = (dimensions: Readonly<Record<string, string>>) =>
-    JSON.stringify(Object.entries(dimensions).sort());
+    JSON.stringify(Object.entries(dimensions).sort(([a], [b]) => (a < b ? -1 : 1)));
   return (
     wanted.namespace === datum.namespace &&
     wanted.name === datum.name &&

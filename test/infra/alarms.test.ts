@@ -7,9 +7,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { METRICS_NAMESPACE as PUBLISHED } from '../../functions/adapters/self-metrics.ts';
+import { MAX_CONCURRENT_SCRAPES } from '../../functions/core/pipeline.ts';
 import { VISIBILITY_TIMEOUT_MS } from '../../functions/scrape/work-off.ts';
 import { METRICS_NAMESPACE } from '../../infra/cloudwatch-metrics.ts';
-import { NimToDynatrace, VISIBILITY_TIMEOUT } from '../../infra/nim-to-dynatrace.ts';
+import { NimToDynatrace, THREADS, VISIBILITY_TIMEOUT } from '../../infra/nim-to-dynatrace.ts';
 import type { NimToDynatraceProps } from '../../infra/props.ts';
 import { VISIBILITY_TIMEOUT_S } from '../fakes/sqs.ts';
 import { type AlarmOfTemplate, selectorsOf } from './alarm-rules.ts';
@@ -169,6 +170,10 @@ describe('infra and functions agree on', () => {
   test('the visibility timeout, after which another worker may have the message', () => {
     assert.equal(VISIBILITY_TIMEOUT.toMilliseconds(), VISIBILITY_TIMEOUT_MS);
     assert.equal(VISIBILITY_TIMEOUT_S * 1_000, VISIBILITY_TIMEOUT_MS, 'the queue of the tests as well');
+  });
+
+  test('threads for every name that is resolved at once, and for those of AWS and Dynatrace', () => {
+    assert.ok(THREADS >= MAX_CONCURRENT_SCRAPES + 8);
   });
 
   test('the namespace of metrics', () => {
