@@ -1,7 +1,7 @@
 /**
  * The app of `cdk synth` and `cdk deploy`: one stack with the construct in it. Its context options: `-c
  * vpcId=vpc-0abc -c subnetIds=subnet-0a,subnet-0b -c securityGroupIds=sg-0abc -c
- * parameterPrefix=/nim-to-dynatrace -c maxStaleness=25h -c secrets=/team/nim-token,arn:aws:secretsmanager:... -c
+ * parameterPrefix=/nim-to-dynatrace -c maxStaleness=25h -c alarmTopic=arn:aws:sns:... -c secrets=/team/nim-token,arn:aws:secretsmanager:... -c
  * secretsKey=arn:aws:kms:...`.
  */
 import { Annotations, App, CfnOutput, Duration, Stack, Validations } from 'aws-cdk-lib';
@@ -9,6 +9,7 @@ import type { AppProps } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { bundle } from './bundle.ts';
@@ -27,8 +28,16 @@ export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = 
   const stack = new Stack(app, 'NimToDynatrace', {
     description: 'nim-to-dynatrace: NVIDIA NIM metrics in Dynatrace without a Collector',
   });
-  const { vpcId, subnetIds, securityGroupIds, parameterPrefix, maxStaleness, secrets, secretsKeys } =
-    contextOptions(app);
+  const {
+    vpcId,
+    subnetIds,
+    securityGroupIds,
+    parameterPrefix,
+    maxStaleness,
+    secrets,
+    secretsKeys,
+    alarmTopicArn,
+  } = contextOptions(app);
   for (const id of ['CloudFormation-Validate::E1150', 'CloudFormation-Validate::E1151']) {
     Validations.of(stack).acknowledge({
       id,
@@ -39,6 +48,9 @@ export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = 
     ...props,
     ...(parameterPrefix === undefined ? {} : { parameterPrefix }),
     ...(maxStaleness === undefined ? {} : { maxStaleness }),
+    ...(alarmTopicArn === undefined
+      ? {}
+      : { alarmTopic: Topic.fromTopicArn(stack, 'AlarmTopic', alarmTopicArn) }),
     ...(secrets.length === 0 ? {} : { secrets: importSecrets(stack, secrets) }),
     ...(secretsKeys.length === 0 ? {} : { secretsKey: importKeys(stack, secretsKeys) }),
     ...(vpcId === undefined
@@ -71,12 +83,15 @@ interface ContextOptions {
   readonly maxStaleness?: Duration;
   readonly secrets: readonly string[];
   readonly secretsKeys: readonly string[];
+  readonly alarmTopicArn?: string;
 }
 
 /** Such as `/team/nim-token`, or `ssm:` and the name as in a document; else the whole ARN of a secret. */
 const SECRET =
   /^(?:\/[\w.-]+(?:\/[\w.-]+)*|ssm:\/?[\w.-]+(?:\/[\w.-]+)*|arn:aws[\w-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@!-]+-[A-Za-z0-9]{6})$/;
 const SECRETS_EXAMPLE = '/team/nim-token,arn:aws:secretsmanager:eu-central-1:111122223333:secret:nim-AbCdEf';
+
+const TOPIC = /^arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}$/;
 
 const KEY = /^arn:aws[\w-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/;
 const KEY_EXAMPLE = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
@@ -89,6 +104,15 @@ function contextOptions(app: App): ContextOptions {
   const maxStaleness = durationOf(app, 'maxStaleness');
   const secrets = idsOf(app, 'secrets', SECRET, SECRETS_EXAMPLE, 'hidden');
   const secretsKeys = idsOf(app, 'secretsKey', KEY, KEY_EXAMPLE, 'hidden');
+  const [alarmTopicArn, ...otherTopics] = idsOf(
+    app,
+    'alarmTopic',
+    TOPIC,
+    'arn:aws:sns:eu-central-1:111122223333:ops',
+  );
+  if (otherTopics.length > 0) {
+    throw new Error('cannot use -c alarmTopic: it names several topics; subscribe the others to one');
+  }
   if (otherVpcIds.length > 0) {
     throw new Error(
       'cannot use -c vpcId: it names several VPCs; deploy once per VPC, each with its own prefix',
@@ -112,6 +136,7 @@ function contextOptions(app: App): ContextOptions {
     ...(maxStaleness === undefined ? {} : { maxStaleness }),
     secrets,
     secretsKeys,
+    ...(alarmTopicArn === undefined ? {} : { alarmTopicArn }),
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
 import type { RemovalPolicy } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -15,13 +16,15 @@ import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { join } from 'node:path';
+import { type Alarms, createAlarms } from './alarms.ts';
+import { createDashboard } from './cloudwatch-dashboard.ts';
 import {
   NETWORK_INTERFACE_REASON,
   type Network,
   createNetwork,
   networkInterfaceStatements,
 } from './network.ts';
-import { settingsOf } from './props.ts';
+import { settingsOf, tickOf } from './props.ts';
 import type { NimToDynatraceProps, Settings } from './props.ts';
 import { secretNames, secretStatements } from './secrets.ts';
 import { acknowledgeWildcard } from './wildcards.ts';
@@ -74,6 +77,12 @@ const MAX_CONCURRENCY = 128;
  */
 const MAX_EVENT_AGE = Duration.seconds(60);
 
+/**
+ * Threads of Node's pool, on which host names are resolved and bodies packed: more than the 48 targets that are scraped
+ * at once, so that names which no server answers never keep a run from exporting within its deadline.
+ */
+export const THREADS = 64;
+
 /** Scrapes NVIDIA NIM replicas on a schedule and sends their metrics to Dynatrace as exact deltas. */
 export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.IGrantable {
   /** Runs at each tick: reads the target documents and sends one message per shard. */
@@ -86,6 +95,10 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
   readonly queue: sqs.Queue;
   /** Messages that never reached the scrape function; empty when all is well. */
   readonly deadLetterQueue: sqs.Queue;
+  /** By name (docs/alarms.md); none with `alarms: false`. */
+  readonly alarms: Alarms;
+  /** With `dashboard: true`. */
+  readonly dashboard?: cloudwatch.Dashboard;
   /** The scrape function's role. What documents refer to is granted with the props `secrets` and `secretsKey`. */
   readonly grantPrincipal: iam.IPrincipal;
 
@@ -139,6 +152,7 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
         TABLE_NAME: this.table.tableName,
         MAX_STALENESS_MS: String(maxStaleness.toMilliseconds()),
         IN_VPC: String(vpc !== undefined),
+        UV_THREADPOOL_SIZE: String(THREADS),
         ...(secrets.length === 0 ? {} : { SECRETS: secrets.join(',') }),
         ...(endpoint === undefined ? {} : { ENDPOINT: endpoint }),
       },
@@ -165,13 +179,29 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
       batchSize: 1,
       maxConcurrency: MAX_CONCURRENCY,
     });
-    createSchedule(this, schedule, this.dispatchFunction);
+    const watched = {
+      deployment: parameterPrefix,
+      dispatchFunction: this.dispatchFunction,
+      scrapeFunction: this.scrapeFunction,
+      deadLetterQueue: this.deadLetterQueue,
+      schedule: createSchedule(this, schedule, this.dispatchFunction),
+      tick: alarmTick(settings),
+    };
+    this.alarms = createAlarms(this, watched, settings.alarms, settings.alarmTopic);
+    if (settings.dashboard === true) this.dashboard = createDashboard(this, watched, this.alarms);
   }
 
   /** Security groups of both functions. Throws where the construct has no VPC. */
   get connections(): ec2.Connections {
     return this.scrapeFunction.connections;
   }
+}
+
+/** As the alarms are told, else as the schedule's rate says. */
+function alarmTick({ alarms, schedule }: Settings): Duration | undefined {
+  if (typeof alarms === 'object' && alarms.tick !== undefined) return alarms.tick;
+  const tickMs = tickOf(schedule);
+  return tickMs === undefined ? undefined : Duration.millis(tickMs);
 }
 
 /**

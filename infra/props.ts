@@ -4,8 +4,10 @@ import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as scheduler from 'aws-cdk-lib/aws-scheduler';
+import type * as sns from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { join } from 'node:path';
+import { type AlarmOptions, validateAlarms } from './alarms.ts';
 import { type TargetSecret, validateSecrets } from './secrets.ts';
 
 /** Properties of the NimToDynatrace construct; all of them optional. */
@@ -88,6 +90,23 @@ export interface NimToDynatraceProps {
    */
   readonly memorySize?: number;
   /**
+   * CloudWatch alarms, each with what to do in its description (docs/alarms.md); 0.10 $ a month for each of their 13
+   * metrics.
+   * @default true
+   */
+  readonly alarms?: boolean | AlarmOptions;
+  /**
+   * Told when an alarm goes off, and when it is over. Where a key of your own encrypts it, the key's policy must let
+   * `cloudwatch.amazonaws.com` use it.
+   * @default - nobody is told: the alarms are in the console
+   */
+  readonly alarmTopic?: sns.ITopic;
+  /**
+   * A CloudWatch dashboard of the pipeline itself; 3 $ a month beyond the three that are free.
+   * @default false
+   */
+  readonly dashboard?: boolean;
+  /**
    * Directory with the bundles, `dispatch/index.mjs` and `scrape/index.mjs`.
    * @default - dist/ of this package
    */
@@ -133,6 +152,7 @@ export function settingsOf(scope: Construct, props: NimToDynatraceProps): Settin
   validateMaxStaleness(scope, settings);
   validateMemorySize(settings.memorySize);
   validateSecrets(settings);
+  validateAlarms(settings.alarms);
   if (settings.vpc === undefined && (settings.vpcSubnets ?? settings.securityGroups) !== undefined) {
     throw new Error(
       'cannot use vpcSubnets or securityGroups: there is no vpc; give the vpc, or leave them out',
@@ -186,7 +206,7 @@ function validateMaxStaleness(scope: Construct, { maxStaleness, schedule }: Sett
     throw new Error(`cannot use maxStaleness of ${staleMs} ms: it is no whole number; round it`);
   }
   if (staleMs === 0) return;
-  const tickMs = tickOf(schedule);
+  const tickMs = tickOf(schedule) ?? SHORTEST_TICK_MS;
   if (staleMs < 2 * tickMs) {
     throw new Error(
       `cannot use maxStaleness of ${staleMs} ms: it is below twice the tick of ${tickMs} ms, ` +
@@ -202,11 +222,15 @@ function validateMaxStaleness(scope: Construct, { maxStaleness, schedule }: Sett
   }
 }
 
-/** The schedule's period in ms; a minute, Scheduler's shortest, where it is no rate. */
-function tickOf({ expressionString }: scheduler.ScheduleExpression): number {
+/** Scheduler's. */
+const SHORTEST_TICK_MS = 60_000;
+
+/** The schedule's period in ms; undefined where it is no rate. */
+export function tickOf({ expressionString }: scheduler.ScheduleExpression): number | undefined {
   const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expressionString) ?? [];
+  if (count === undefined) return undefined;
   const unitMs = unit === 'day' ? 86_400_000 : unit === 'hour' ? 3_600_000 : 60_000;
-  return Number(count ?? 1) * unitMs;
+  return Number(count) * unitMs;
 }
 
 function validateMemorySize(memorySize: number): void {

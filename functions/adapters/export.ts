@@ -40,10 +40,10 @@ export interface ExportAttempt {
 export interface ExportDeps {
   readonly http: Http;
   readonly clock: Clock;
-  /** The stored text, base or full URL; undefined: none yet. */
-  readonly endpoint: () => Promise<string | undefined>;
-  /** The API token, undefined: none yet. `fresh` asks the store itself, past any cache. */
-  readonly token: (fresh: boolean) => Promise<string | undefined>;
+  /** The stored text, base or full URL; undefined: none yet. Answers before `deadlineMs`. */
+  readonly endpoint: (deadlineMs: number) => Promise<string | undefined>;
+  /** The API token, undefined: none yet. `fresh` asks the store itself, past any cache. Answers before `deadlineMs`. */
+  readonly token: (fresh: boolean, deadlineMs: number) => Promise<string | undefined>;
   /** Whether to wait for a token; a local receiver needs none. */
   readonly tokenRequired: boolean;
   /** Of one body; default MAX_ATTEMPTS. */
@@ -73,7 +73,7 @@ export function createExport(deps: ExportDeps): Export {
   const random = deps.random ?? Math.random;
   const maxAttempts = deps.maxAttempts ?? MAX_ATTEMPTS;
   return async (body, deadlineMs) => {
-    const endpoint = (await deps.endpoint())?.trim() ?? '';
+    const endpoint = (await deps.endpoint(deadlineMs))?.trim() ?? '';
     if (endpoint === '') {
       return {
         code: 'waiting_for_endpoint',
@@ -84,10 +84,10 @@ export function createExport(deps: ExportDeps): Export {
     if ('problem' in where) return { code: 'refused', status: 0, message: where.problem };
     const url = new URL(where.url);
 
-    let credential = await readCredential(deps, false);
+    let credential = await readCredential(deps, false, deadlineMs);
     let mayReread = true;
     if (credential.code === 'unusable') {
-      credential = await readCredential(deps, true);
+      credential = await readCredential(deps, true, deadlineMs);
       mayReread = false;
     }
     const gzipBody = await gzipped(body, { level: GZIP_LEVEL });
@@ -102,7 +102,7 @@ export function createExport(deps: ExportDeps): Export {
         const refused = { ...verdict, code: 'refused' } as const;
         if (!mayReread || token === undefined || attempt === maxAttempts) return refused;
         mayReread = false;
-        const reread = await readCredential(deps, true);
+        const reread = await readCredential(deps, true, deadlineMs);
         if (reread.code === 'token' && reread.token === token) return refused;
         credential = reread;
         continue;
@@ -173,8 +173,8 @@ const UNUSABLE_TOKEN: ExportOutcome = {
 };
 
 /** A parameter written with `echo` ends in a newline, so space around a token is no part of it. */
-async function readCredential(deps: ExportDeps, fresh: boolean): Promise<Credential> {
-  const token = (await deps.token(fresh))?.trim() ?? '';
+async function readCredential(deps: ExportDeps, fresh: boolean, deadlineMs: number): Promise<Credential> {
+  const token = (await deps.token(fresh, deadlineMs))?.trim() ?? '';
   if (token === '') return { code: deps.tokenRequired ? 'waiting' : 'none' };
   return /^[\x21-\x7e]+$/.test(token) ? { code: 'token', token } : { code: 'unusable' };
 }

@@ -32,8 +32,11 @@ const ENDPOINT_MAX_AGE_MS = 60_000;
 /** A token changes rarely, and a refused one is read again at once (`fresh`). */
 const TOKEN_MAX_AGE_MS = 5 * 60_000;
 
-/** One small read with the SDK's own retries; a run has 70 s for everything. */
+/** One small read with the SDK's own retries; a run has 70 s for everything, or less: its deadline ends it sooner. */
 const READ_TIMEOUT_MS = 5_000;
+
+/** After a failed read the known value is in force for so long unasked: a store that hangs is waited for once a run. */
+export const FAILED_PAUSE_MS = 30_000;
 
 /** One parameter below `<prefix>/targets`, as stored. */
 export interface TargetDocument {
@@ -77,11 +80,11 @@ export interface Parameters {
    */
   readonly earlierVersions: (name: string, deadlineMs: number) => Promise<DocumentVersions>;
   /** `<prefix>/endpoint`, at most a minute old. */
-  readonly endpoint: () => Promise<ParameterValue>;
+  readonly endpoint: (deadlineMs: number) => Promise<ParameterValue>;
   /**
    * The API token, decrypted and at most five minutes old; `fresh` after Dynatrace refused the one before.
    */
-  readonly token: (fresh: boolean) => Promise<ParameterValue>;
+  readonly token: (fresh: boolean, deadlineMs: number) => Promise<ParameterValue>;
 }
 
 interface ParametersDeps {
@@ -100,7 +103,7 @@ export function createParameters(deps: ParametersDeps): Parameters {
   return {
     targetDocuments: (deadlineMs) => readTargetDocuments(deps, deadlineMs),
     earlierVersions: (name, deadlineMs) => readVersions(deps, name, deadlineMs),
-    endpoint: () => endpoint(false),
+    endpoint: (deadlineMs) => endpoint(false, deadlineMs),
     token,
   };
 }
@@ -188,18 +191,23 @@ function documentOf({
   return modifiedAt === undefined ? document : { ...document, modifiedAtMs: modifiedAt.getTime() };
 }
 
-type Reader = (fresh: boolean) => Promise<ParameterValue>;
+type Reader = (fresh: boolean, deadlineMs: number) => Promise<ParameterValue>;
 
 /** One parameter with a memory: an old value is better than none while SSM does not answer. */
 function createReader(deps: ParametersDeps, name: string, maxAgeMs: number): Reader {
   let known: { readonly value: string; readonly readAtMs: number } | undefined;
-  return async (fresh) => {
+  let failedAtMs = -Infinity;
+  return async (fresh, deadlineMs) => {
     // Wall time, since a frozen sandbox may stop the other clock; a step backwards counts as old.
     const ageMs = known === undefined ? Infinity : deps.clock.wallMs() - known.readAtMs;
     if (known !== undefined && !fresh && ageMs >= 0 && ageMs < maxAgeMs) {
       return { code: 'read', value: known.value };
     }
-    const answer = await readParameter(deps, name);
+    const pauseMs = deps.clock.wallMs() - failedAtMs;
+    if (known !== undefined && !fresh && pauseMs >= 0 && pauseMs < FAILED_PAUSE_MS) {
+      return { code: 'read', value: known.value };
+    }
+    const answer = await readParameter(deps, name, deadlineMs);
     switch (answer.code) {
       case 'read':
         known = { value: answer.value, readAtMs: deps.clock.wallMs() };
@@ -208,17 +216,22 @@ function createReader(deps: ParametersDeps, name: string, maxAgeMs: number): Rea
         known = undefined;
         return answer;
       case 'failed':
+        failedAtMs = deps.clock.wallMs();
         return known === undefined ? answer : { code: 'read', value: known.value, problem: answer.message };
     }
   };
 }
 
-async function readParameter(deps: ParametersDeps, name: string): Promise<ParameterValue> {
-  const signal = signalAt(deps.clock, deps.clock.monotonicMs() + READ_TIMEOUT_MS);
+async function readParameter(
+  { client, clock }: ParametersDeps,
+  name: string,
+  deadlineMs: number,
+): Promise<ParameterValue> {
+  const signal = signalAt(clock, Math.min(deadlineMs, clock.monotonicMs() + READ_TIMEOUT_MS));
   try {
     // WithDecryption is ignored for parameters that are not secure.
     const command = new GetParameterCommand({ Name: name, WithDecryption: true });
-    const answer = await deps.client.send(command, { abortSignal: signal });
+    const answer = await client.send(command, { abortSignal: signal });
     // A value pasted from a terminal or written by echo ends in a newline.
     const value = (answer.Parameter?.Value ?? '').trim();
     return value === '' ? { code: 'absent' } : { code: 'read', value };

@@ -18,21 +18,25 @@ export interface SelfMetric {
 }
 
 export interface SelfMetrics {
-  /**
-   * Prints the metrics under the dimension `service` and the given ones. CloudWatch bills each combination of
-   * name and dimension values, so a target, an instance or a series is never a dimension here.
-   */
-  readonly publish: (entries: readonly SelfMetric[], dimensions?: Readonly<Record<string, string>>) => void;
+  /** Prints the metrics under the dimension `deployment`. */
+  readonly publish: (entries: readonly SelfMetric[]) => void;
 }
 
-export function createSelfMetrics(options: { readonly service: string }): SelfMetrics {
-  const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: options.service });
+/**
+ * `deployment`: what tells it from others in one account and region, the parameter prefix, so that none adds to the
+ * numbers and alarms of another. It is the only dimension: CloudWatch bills each combination of name and dimension
+ * values, so a target, an instance or a series never is one, and no two functions share a name without meaning it.
+ */
+export function createSelfMetrics({ deployment }: { readonly deployment: string }): SelfMetrics {
+  const metrics = new Metrics({ namespace: METRICS_NAMESPACE });
+  // Powertools brings a dimension `service` of its own.
+  metrics.clearDefaultDimensions();
+  metrics.setDefaultDimensions({ deployment });
   return {
-    publish: (entries, dimensions = {}) => {
+    publish: (entries) => {
       for (const entry of entries)
         assert(Number.isFinite(entry.value), `self-metric ${entry.name} is not finite`);
       for (let start = 0; start < entries.length; start += MAX_METRICS_PER_LINE) {
-        if (Object.keys(dimensions).length > 0) metrics.addDimensions({ ...dimensions });
         for (const entry of entries.slice(start, start + MAX_METRICS_PER_LINE)) {
           metrics.addMetric(entry.name, entry.unit, entry.value);
         }

@@ -7,7 +7,7 @@ import type { Owing } from '../adapters/owing-dynamodb.ts';
 import type { Parameters } from '../adapters/parameters-ssm.ts';
 import type { Queue } from '../adapters/queue-sqs.ts';
 import type { SelfMetrics } from '../adapters/self-metrics.ts';
-import type { DocumentsInForce } from '../core/config/documents-in-force.ts';
+import type { DocumentsInForce, StoredDocument } from '../core/config/documents-in-force.ts';
 import type { Clock } from '../core/ports.ts';
 import { type PlanningPorts, checkStaleness, planTargets } from '../core/planning.ts';
 import { deduplicationId, planShards, writeMessage } from '../core/work.ts';
@@ -36,8 +36,8 @@ export interface ScheduleEvent {
 /** The schedule's default; a cold start cannot know when it fired before. */
 const DEFAULT_TICK_MS = 60_000;
 
-/** Part of a tick's time for histories and discoveries: a name server that is dead leaves the queue its time. */
-const PLANNING_SHARE = 0.5;
+/** Of what is left each stage has this part, so that whoever hangs leaves the queue its time. */
+const STAGE_SHARE = 0.5;
 
 /** `deadlineMs` is on the monotonic clock. Never throws for what the world did: the next tick carries everything. */
 export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlineMs: number): Promise<void> {
@@ -47,12 +47,20 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
     const problem = `cannot read the tick: scheduledTime is ${JSON.stringify(event.scheduledTime)}; restore the schedule's input`;
     return log.error('message_invalid', { problem });
   }
-  const read = await parameters.targetDocuments(deadlineMs);
+  const partOf = (share: number): number => {
+    const nowMs = clock.monotonicMs();
+    return nowMs + Math.floor(Math.max(0, deadlineMs - nowMs) * share);
+  };
+  const read = await parameters.targetDocuments(partOf(STAGE_SHARE));
   if (read.code === 'failed') return log.error('documents_unread', { tickMs, problem: read.message });
 
-  const nowMs = clock.monotonicMs();
-  const planUntilMs = nowMs + Math.floor(Math.max(0, deadlineMs - nowMs) * PLANNING_SHARE);
-  const planned = await planTargets(read.documents, planning, { prefix }, planUntilMs);
+  // Histories are of broken documents: they must not take the time of discoveries, which are of the others.
+  const historiesUntilMs = partOf(STAGE_SHARE ** 2);
+  const ports = {
+    ...planning,
+    histories: (documents: readonly StoredDocument[]) => planning.histories(documents, historiesUntilMs),
+  };
+  const planned = await planTargets(read.documents, ports, { prefix }, partOf(STAGE_SHARE));
   const { documents, targets, complete } = planned;
   tell(documents, log);
   for (const problem of planned.problems) log.warn('targets_unread', { tickMs, problem });
@@ -64,7 +72,7 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
     });
 
   // Only after a complete read of documents and discoveries may a target count as vanished.
-  const owed = complete ? await owing.keys(deadlineMs) : { code: 'read' as const, keys: [] };
+  const owed = complete ? await owing.keys(partOf(STAGE_SHARE)) : { code: 'read' as const, keys: [] };
   if (owed.code === 'failed') log.warn('owing_unread', { tickMs, problem: owed.message });
   const plan = planShards({
     tickMs,
@@ -86,15 +94,22 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
   for (const { shard, code, message } of unsent)
     log.error('messages_unsent', { shard, code, problem: message });
   const invalid = new Set(documents.problems.map(({ document }) => document)).size;
+  const due = plan.messages.reduce((sum, message) => sum + message.targets.length, 0);
   log.info('dispatch_finished', {
     tickMs,
     documents: read.documents.length,
     invalid,
     targets: targets.length,
-    due: plan.messages.reduce((sum, message) => sum + message.targets.length, 0),
+    due,
     drains: plan.messages.reduce((sum, message) => sum + message.drains.length, 0),
   });
-  metrics.publish([{ name: 'documents.invalid', unit: 'Count', value: invalid }]);
+  metrics.publish([
+    { name: 'documents.invalid', unit: 'Count', value: invalid },
+    { name: 'targets.due', unit: 'Count', value: due },
+    // Adds nothing to what the workers sent: where no worker has anything to do there is still a series, which an
+    // alarm can tell from a schedule that is dead.
+    { name: 'points.sent', unit: 'Count', value: 0 },
+  ]);
 }
 
 function tell({ problems, states }: DocumentsInForce, log: Log): void {

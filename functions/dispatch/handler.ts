@@ -37,7 +37,7 @@ const deps: DispatchDeps = {
   owing: createOwing({ client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock: systemClock }),
   queue: createQueue({ client: new SQSClient(), queueUrl: required('QUEUE_URL'), clock: systemClock }),
   log,
-  metrics: createSelfMetrics({ service: 'dispatch' }),
+  metrics: createSelfMetrics({ deployment: prefix }),
 };
 
 export const handler = middy<ScheduleEvent, void>()

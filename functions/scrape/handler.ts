@@ -58,8 +58,9 @@ const deps: WorkDeps = {
     export: createExport({
       http,
       clock,
-      endpoint: async () => fixedEndpoint ?? known('endpoint', await parameters.endpoint()),
-      token: async (fresh) => known('API token', await parameters.token(fresh)),
+      endpoint: async (deadlineMs) =>
+        fixedEndpoint ?? known('endpoint', await parameters.endpoint(deadlineMs)),
+      token: async (fresh, deadlineMs) => known('API token', await parameters.token(fresh, deadlineMs)),
       tokenRequired: true,
     }),
     state: createState({
@@ -71,7 +72,7 @@ const deps: WorkDeps = {
   },
   memory: createMemory(),
   log,
-  metrics: createSelfMetrics({ service: 'scrape' }),
+  metrics: createSelfMetrics({ deployment: prefix }),
   toldOnce: createToldOnce(),
   selfMetrics: optional('SELF_METRICS') !== 'off',
   maxStalenessMs: requiredNumber('MAX_STALENESS_MS'),

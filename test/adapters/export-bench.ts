@@ -36,9 +36,9 @@ export function openExport(
     http,
     clock,
     endpoint: () => Promise.resolve(base),
-    token: (fresh) => {
+    token: (fresh, deadlineMs) => {
       tokenReads.push(fresh);
-      return token(fresh);
+      return token(fresh, deadlineMs);
     },
     tokenRequired: true,
     sleepMs: (ms) => Promise.resolve(waits.push(ms)),

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { createParameters, MAX_HISTORY_PAGES, MAX_PAGES } from '../../functions/adapters/parameters-ssm.ts';
+import {
+  createParameters,
+  FAILED_PAUSE_MS,
+  MAX_HISTORY_PAGES,
+  MAX_PAGES,
+} from '../../functions/adapters/parameters-ssm.ts';
 import type { Clock } from '../../functions/core/ports.ts';
 import { FAKE_AWS } from '../fakes/aws-json.ts';
 import { FIRST_EDIT_S, startSsm } from '../fakes/ssm.ts';
@@ -11,6 +16,8 @@ const PREFIX = '/nim-to-dynatrace';
 const ENDPOINT = `${PREFIX}/endpoint`;
 const TOKEN = `${PREFIX}/secrets/dt-api-token`;
 const GENEROUS_MS = 30_000;
+/** Far behind all that a test lets pass. */
+const LATER_MS = 10_000_000;
 const closing: (() => unknown)[] = [];
 after(() => Promise.all(closing.map((close) => close())));
 
@@ -264,68 +271,102 @@ describe('the versions of a document', () => {
 describe('endpoint and token', () => {
   test('values are trimmed; white space alone is absent', async () => {
     const { ssm, parameters } = await setUp({ parameters: { [ENDPOINT]: '  https://e \r\n' } });
-    assert.deepEqual(await parameters.endpoint(), { code: 'read', value: 'https://e' });
+    assert.deepEqual(await parameters.endpoint(LATER_MS), { code: 'read', value: 'https://e' });
     ssm.put(TOKEN, ' \n', 'SecureString');
-    assert.deepEqual(await parameters.token(false), { code: 'absent' });
+    assert.deepEqual(await parameters.token(false, LATER_MS), { code: 'absent' });
   });
 
   test('the token is decrypted, its name can be another', async () => {
     const { ssm, parameters } = await setUp({ tokenName: '/elsewhere/token' });
     ssm.put('/elsewhere/token', 'dt0c01.A.B', 'SecureString');
-    assert.deepEqual(await parameters.token(false), { code: 'read', value: 'dt0c01.A.B' });
+    assert.deepEqual(await parameters.token(false, LATER_MS), { code: 'read', value: 'dt0c01.A.B' });
   });
 
   test('absence is not remembered, and a removed parameter is forgotten', async () => {
     const { ssm, parameters, passMs } = await setUp();
-    assert.deepEqual(await parameters.endpoint(), { code: 'absent' });
+    assert.deepEqual(await parameters.endpoint(LATER_MS), { code: 'absent' });
     ssm.put(ENDPOINT, 'https://e');
-    assert.deepEqual(await parameters.endpoint(), { code: 'read', value: 'https://e' });
+    assert.deepEqual(await parameters.endpoint(LATER_MS), { code: 'read', value: 'https://e' });
     ssm.remove(ENDPOINT);
     passMs(60_000);
-    assert.deepEqual(await parameters.endpoint(), { code: 'absent' });
+    assert.deepEqual(await parameters.endpoint(LATER_MS), { code: 'absent' });
     ssm.failNext('AccessDeniedException');
-    assert.equal((await parameters.endpoint()).code, 'failed');
+    assert.equal((await parameters.endpoint(LATER_MS)).code, 'failed');
   });
 
   test('an endpoint is read again after a minute, a token after five, or at once when fresh', async () => {
     const { ssm, parameters, passMs } = await setUp({ parameters: { [ENDPOINT]: 'a', [TOKEN]: 'a' } });
-    await parameters.endpoint();
-    await parameters.token(false);
+    await parameters.endpoint(LATER_MS);
+    await parameters.token(false, LATER_MS);
     ssm.put(ENDPOINT, 'b');
     ssm.put(TOKEN, 'b');
     passMs(59_999);
-    assert.deepEqual(await parameters.endpoint(), { code: 'read', value: 'a' });
+    assert.deepEqual(await parameters.endpoint(LATER_MS), { code: 'read', value: 'a' });
     passMs(1);
-    assert.deepEqual(await parameters.endpoint(), { code: 'read', value: 'b' });
+    assert.deepEqual(await parameters.endpoint(LATER_MS), { code: 'read', value: 'b' });
     passMs(239_999);
-    assert.deepEqual(await parameters.token(false), { code: 'read', value: 'a' });
+    assert.deepEqual(await parameters.token(false, LATER_MS), { code: 'read', value: 'a' });
     passMs(1);
-    assert.deepEqual(await parameters.token(false), { code: 'read', value: 'b' });
+    assert.deepEqual(await parameters.token(false, LATER_MS), { code: 'read', value: 'b' });
     ssm.put(TOKEN, 'c');
-    assert.deepEqual(await parameters.token(true), { code: 'read', value: 'c' });
+    assert.deepEqual(await parameters.token(true, LATER_MS), { code: 'read', value: 'c' });
     passMs(-1);
     ssm.put(TOKEN, 'd');
-    assert.deepEqual(await parameters.token(false), { code: 'read', value: 'd' }, 'a clock that went back');
+    assert.deepEqual(
+      await parameters.token(false, LATER_MS),
+      { code: 'read', value: 'd' },
+      'a clock that went back',
+    );
   });
 
   test('after an error the old value stays in force and the problem is told', async () => {
     const { ssm, parameters } = await setUp({ parameters: { [TOKEN]: 'old' } });
     ssm.failNext('AccessDeniedException');
-    const first = await parameters.token(false);
+    const first = await parameters.token(false, LATER_MS);
     assert.equal(first.code, 'failed');
     assert.match(first.message, /^cannot read the parameter .*dt-api-token: AccessDeniedException/);
-    await parameters.token(false);
+    await parameters.token(false, LATER_MS);
     ssm.failNext('AccessDeniedException');
-    const second = await parameters.token(true);
+    const second = await parameters.token(true, LATER_MS);
     assert.equal(second.code, 'read');
     assert.equal(second.value, 'old');
     assert.equal(second.problem, first.message);
   });
 
+  test('after a failed read the known value is in force unasked for half a minute', async () => {
+    const { ssm, parameters, passMs } = await setUp({ parameters: { [ENDPOINT]: 'a' } });
+    await parameters.endpoint(LATER_MS);
+    passMs(60_000);
+    ssm.put(ENDPOINT, 'b');
+    ssm.failNext('AccessDeniedException');
+    const told = await parameters.endpoint(LATER_MS);
+    assert.ok(told.code === 'read' && told.problem !== undefined);
+    passMs(FAILED_PAUSE_MS - 1);
+    assert.deepEqual(await parameters.endpoint(LATER_MS), { code: 'read', value: 'a' });
+    passMs(1);
+    assert.deepEqual(await parameters.endpoint(LATER_MS), { code: 'read', value: 'b' });
+  });
+
+  test("no answer before the run's deadline, be it sooner than a read may take", async () => {
+    const { ssm, parameters, nowMs } = await setUp({ parameters: { [TOKEN]: 'old' } });
+    ssm.failNext('hang');
+    assert.deepEqual(await parameters.endpoint(nowMs() + 50), {
+      code: 'failed',
+      message: `cannot read the parameter ${ENDPOINT}: no answer before the deadline; the next tick tries again`,
+    });
+    await parameters.token(false, LATER_MS);
+    ssm.failNext('hang');
+    const token = await parameters.token(true, nowMs() + 50);
+    assert.deepEqual([token.code, 'value' in token && token.value], ['read', 'old']);
+    const calls = ssm.calls.length;
+    assert.equal((await parameters.endpoint(nowMs())).code, 'failed');
+    assert.equal(ssm.calls.length, calls, 'nothing is asked after the deadline');
+  });
+
   test('what a signature error quotes, the session token too, stays out of the message', async () => {
     const { ssm, parameters } = await setUp({ maxAttempts: 1 });
     ssm.failNext('SignatureDoesNotMatch\n\nx-amz-security-token:hunter2');
-    const answer = await parameters.endpoint();
+    const answer = await parameters.endpoint(LATER_MS);
     assert.equal(answer.code, 'failed');
     assert.doesNotMatch(answer.message, /hunter2/);
   });

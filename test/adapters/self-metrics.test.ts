@@ -21,7 +21,7 @@ interface EmfLine {
 /** Runs the statements with `metrics` in a process of its own: the lines go to the real standard output. */
 async function linesOf(statements: string): Promise<readonly EmfLine[]> {
   const script = `import { createSelfMetrics } from ${JSON.stringify(MODULE)};
-    const metrics = createSelfMetrics({ service: 'scrape' }); ${statements}`;
+    const metrics = createSelfMetrics({ deployment: '/nim' }); ${statements}`;
   const run = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
     env: { PATH: process.env['PATH'] },
   });
@@ -48,52 +48,48 @@ describe('self-metrics', () => {
       { name: 'export.duration', unit: 'Milliseconds', value: 0.5 },
       { name: 'export.size', unit: 'Bytes', value: 0 },
       { name: 'pending.age', unit: 'Seconds', value: 60 },
-    ], { outcome: 'accepted' });`);
+    ]);`);
     assert.ok(line);
     assert.equal(rest.length, 0);
     assertEmf(line);
-    assert.deepEqual(line._aws.CloudWatchMetrics[0]?.Dimensions, [['service', 'outcome']]);
+    assert.deepEqual(line._aws.CloudWatchMetrics[0]?.Dimensions, [['deployment']]);
     assert.deepEqual(line._aws.CloudWatchMetrics[0]?.Metrics, [
       { Name: 'points.sent', Unit: 'Count' },
       { Name: 'export.duration', Unit: 'Milliseconds' },
       { Name: 'export.size', Unit: 'Bytes' },
       { Name: 'pending.age', Unit: 'Seconds' },
     ]);
-    assert.deepEqual([line['points.sent'], line['export.duration'], line['outcome']], [12, 0.5, 'accepted']);
+    assert.deepEqual([line['points.sent'], line['export.duration'], line['deployment']], [12, 0.5, '/nim']);
   });
 
-  test('dimensions end with their call; without any there is the service', async () => {
+  test('the deployment is the only dimension, call after call', async () => {
     const lines = await linesOf(`
-      metrics.publish([{ name: 'points.dropped', unit: 'Count', value: 1 }], { reason: 'nan' });
-      metrics.publish([{ name: 'points.dropped', unit: 'Count', value: 2 }], { reason: 'initial' });
+      metrics.publish([{ name: 'points.dropped', unit: 'Count', value: 1 }]);
       metrics.publish([{ name: 'points.sent', unit: 'Count', value: 3 }]);`);
-    lines.forEach(assertEmf);
-    assert.deepEqual(
-      lines.map((line) => [line._aws.CloudWatchMetrics[0]?.Dimensions, line['reason']]),
-      [
-        [[['service', 'reason']], 'nan'],
-        [[['service', 'reason']], 'initial'],
-        [[['service']], undefined],
-      ],
-    );
+    assert.equal(lines.length, 2);
+    for (const line of lines) {
+      assertEmf(line);
+      assert.deepEqual(line._aws.CloudWatchMetrics[0]?.Dimensions, [['deployment']]);
+      assert.equal(Object.keys(line).length, 3, 'but for _aws, dimension and metric there is nothing');
+    }
   });
 
   test('nothing to publish prints nothing', async () => {
-    assert.deepEqual(await linesOf(`metrics.publish([]); metrics.publish([], { reason: 'nan' });`), []);
+    assert.deepEqual(await linesOf(`metrics.publish([]);`), []);
   });
 
   test('at most 100 metrics in a line, each line with the dimensions', async () => {
     const publish = (n: number) => `metrics.publish(Array.from({ length: ${n} },
-      (_, i) => ({ name: 'm' + i, unit: 'Count', value: i })), { reason: 'nan' });`;
+      (_, i) => ({ name: 'm' + i, unit: 'Count', value: i })));`;
     assert.equal((await linesOf(publish(100))).length, 1);
     const lines = await linesOf(publish(101));
     assert.equal(lines.length, 2);
     lines.forEach(assertEmf);
-    assert.ok(lines.every((line) => line['reason'] === 'nan'));
+    assert.ok(lines.every((line) => line['deployment'] === '/nim'));
   });
 
   test('a value that is no finite number is a program error', () => {
-    const metrics = createSelfMetrics({ service: 'scrape' });
+    const metrics = createSelfMetrics({ deployment: '/nim' });
     for (const value of [NaN, Infinity]) {
       const publish = () => metrics.publish([{ name: 'points.sent', unit: 'Count', value }]);
       assert.throws(publish, /BUG: self-metric points\.sent is not finite/);

@@ -22,10 +22,10 @@ export interface AwsError {
 export type AwsOperation = (input: never) => Readonly<Record<string, unknown>> | AwsError;
 
 /**
- * `drop`: the request is carried out, its answer is lost. `hang`: it is never answered. Else: the error's
- * code.
+ * `drop`: the request is carried out, its answer is lost. `hang`: it is never answered. `pass`: nothing happens, so that
+ * the next fault meets the request after it. Else: the error's code.
  */
-export type AwsFault = 'drop' | 'hang' | (string & {});
+export type AwsFault = 'drop' | 'hang' | 'pass' | (string & {});
 
 export interface AwsJsonServer {
   readonly endpoint: string;
@@ -55,7 +55,7 @@ export async function startAwsJson(
     const at = faults.findIndex((one) => one.operation === undefined || one.operation === operation);
     const fault = at < 0 ? undefined : faults.splice(at, 1)[0]?.fault;
     if (fault === 'hang') return;
-    if (fault !== undefined && fault !== 'drop') {
+    if (fault !== undefined && fault !== 'drop' && fault !== 'pass') {
       send(response, { code: fault, message: `${fault} on demand.` });
       return;
     }

@@ -82,7 +82,10 @@ export interface Deployment {
     tickMs?: number,
   ) => Promise<{ readonly tickMs: number; readonly dispatched: Invocation }>;
   /** Hands each message to the scrape function, as the event source does. */
-  readonly workOff: (options?: { readonly remainingMs?: number }) => Promise<readonly Invocation[]>;
+  readonly workOff: (options?: {
+    readonly remainingMs?: number;
+    readonly aheadMs?: number;
+  }) => Promise<readonly Invocation[]>;
 }
 
 /** The first tick lies a minute back: late as a schedule can be, and half of what a message may age. */
@@ -130,7 +133,8 @@ export async function startDeployment(
       message !== undefined;
       message = await receive(queue, sqs)
     ) {
-      const invocation = await scrape.invoke({ Records: [recordOf(message)] }, options);
+      const record = recordOf(message, Date.now() + (options?.aheadMs ?? 0));
+      const invocation = await scrape.invoke({ Records: [record] }, options);
       invocations.push(invocation);
       const done = { QueueUrl: sqs.queueUrl, ReceiptHandle: message.ReceiptHandle };
       if (invocation.error === undefined) await queue.send(new DeleteMessageCommand(done));

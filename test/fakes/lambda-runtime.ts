@@ -3,19 +3,31 @@
  * invocation an `END` line on both outputs, as Lambda writes one into the log.
  */
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
 import type { Invoke } from './lambda.ts';
 
 type Handler = (event: unknown, context: Context) => Promise<unknown>;
 
+const hostNowMs = Date.now;
 const [, , moduleUrl = ''] = process.argv;
 const { handler } = (await import(moduleUrl)) as { readonly handler: Handler };
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { event, requestId, remainingMs } = JSON.parse(line) as Invoke;
-  const error = await handler(event, contextOf(requestId, remainingMs)).then(() => undefined, String);
+  const { event, requestId, remainingMs, aheadMs } = JSON.parse(line) as Invoke;
+  Date.now = () => hostNowMs() + aheadMs;
+  const error = await Promise.race([
+    handler(event, contextOf(requestId, remainingMs)).then(() => undefined, String),
+    timedOut(remainingMs),
+  ]);
   process.stderr.write(`END ${requestId} {}\n`);
   process.stdout.write(`END ${requestId} ${JSON.stringify({ error })}\n`);
+}
+
+/** Lambda ends what is not done by then. Here it goes on, unheard: the process is the test's to end. */
+async function timedOut(remainingMs: number): Promise<string> {
+  await delay(remainingMs, undefined, { ref: false });
+  return 'Sandbox.Timedout: the task timed out';
 }
 
 /** As Lambda's Node runtime hands it over. */

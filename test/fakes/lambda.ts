@@ -9,6 +9,8 @@ export interface Invoke {
   readonly event: unknown;
   readonly requestId: string;
   readonly remainingMs: number;
+  /** By how much the wall clock is ahead of the host's. */
+  readonly aheadMs: number;
 }
 
 export type OutputLine = Readonly<Record<string, unknown>>;
@@ -25,7 +27,10 @@ export interface Invocation {
 
 export interface LambdaFunction {
   /** One at a time, as Lambda does. Rejects with what was printed when the module cannot be loaded. */
-  readonly invoke: (event: unknown, options?: { readonly remainingMs?: number }) => Promise<Invocation>;
+  readonly invoke: (
+    event: unknown,
+    options?: { readonly remainingMs?: number; readonly aheadMs?: number },
+  ) => Promise<Invocation>;
   /** Everything printed so far. */
   readonly output: () => string;
   readonly close: () => Promise<void>;
@@ -50,9 +55,9 @@ const RUNTIME_ENV = {
 export function createFunction(file: string, env: Readonly<Record<string, string>>): LambdaFunction {
   let instance: Instance | undefined;
   return {
-    invoke: (event, { remainingMs = DEFAULT_REMAINING_MS } = {}) => {
+    invoke: (event, { remainingMs = DEFAULT_REMAINING_MS, aheadMs = 0 } = {}) => {
       instance ??= startInstance(file, env);
-      return instance.invoke({ event, requestId: randomUUID(), remainingMs });
+      return instance.invoke({ event, requestId: randomUUID(), remainingMs, aheadMs });
     },
     output: () => instance?.output() ?? '',
     close: async () => instance?.close(),

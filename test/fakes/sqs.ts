@@ -44,7 +44,7 @@ interface Held extends FakeMessage {
 /** SQS FIFO: a deduplication id counts for five minutes, also after its message was deleted. */
 const DEDUPLICATION_MS = 5 * 60_000;
 const MAX_BATCH_BYTES = 1024 * 1024;
-const VISIBILITY_TIMEOUT_S = 90;
+export const VISIBILITY_TIMEOUT_S = 90;
 
 export async function startSqs(options: { readonly wallMs?: () => number } = {}): Promise<FakeSqs> {
   const wallMs = options.wallMs ?? Date.now;

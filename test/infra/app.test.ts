@@ -30,6 +30,8 @@ function appWith(options: Readonly<Record<string, unknown>> = {}) {
 const SECRET = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:nim/prod-AbCdEf';
 const KEY = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
 
+const TOPIC = 'arn:aws:sns:eu-central-1:111122223333:ops';
+
 function stackOf(app: ReturnType<typeof createApp>): Stack {
   return app.node.findChild('NimToDynatrace') as Stack;
 }
@@ -117,6 +119,17 @@ describe('app', () => {
     }
   });
 
+  test('the topic of alarms is the one of the command line, and a dashboard passes the rules as well', () => {
+    const app = createApp(
+      { context: { ...cdkJson.context, alarmTopic: TOPIC }, outdir: join(directory, 'out') },
+      { codeDirectory: directory, dashboard: true },
+    );
+    assert.deepEqual(app.synth().manifest.missing, undefined);
+    Template.fromStack(stackOf(app)).allResourcesProperties('AWS::CloudWatch::Alarm', {
+      AlarmActions: [TOPIC],
+    });
+  });
+
   test('the rules are in force: a queue without TLS fails the synthesis', (context) => {
     context.mock.method(process.stderr, 'write', () => true);
     context.mock.method(console, 'error', () => undefined);
@@ -135,6 +148,8 @@ describe('context options', () => {
     [{ securityGroupIds: 'sg-0abc' }, /the VPC is not given; add -c vpcId=/],
     [{ vpcId: 'vpc-0abc', securityGroupIds: 'sg-0abc' }, /its subnets are not given/],
     [{ vpcId: 'vpc-0a,vpc-0b', subnetIds: 'subnet-0a' }, /names several VPCs/],
+    [{ alarmTopic: 'ops' }, /cannot use -c alarmTopic=ops: an id is malformed/],
+    [{ alarmTopic: `${TOPIC},${TOPIC}2` }, /it names several topics; subscribe the others to one/],
     [{ vpcId: '', subnetIds: 'subnet-0a' }, /cannot use -c vpcId=: an id is malformed/],
     [{ vpcId: 'subnet-0a', subnetIds: 'vpc-0abc' }, /an id is malformed or doubled; write vpcId=vpc-0abc/],
     [

@@ -67,6 +67,7 @@ describe('functions', () => {
       PARAMETER_PREFIX: '/nim-to-dynatrace',
       MAX_STALENESS_MS: '90000000',
       IN_VPC: 'false',
+      UV_THREADPOOL_SIZE: '64',
     });
     assert.doesNotMatch(JSON.stringify(template.toJSON()), /dt0[cs]\d+\.|Api-Token|Bearer|NoEcho/);
     template.resourceCountIs('AWS::SSM::Parameter', 0);

@@ -7,6 +7,7 @@ import {
   type Build,
   type Deployment,
   type DeploymentOptions,
+  PREFIX,
   SOURCE,
   TOKEN,
   addressOf,
@@ -270,10 +271,9 @@ describe('targets', () => {
 test('self-metrics are EMF of the namespace NimToDynatrace, without a target in any dimension', async (context) => {
   const deployment = await start(context);
   const { dispatched, worked } = await deployment.tick();
-  for (const [service, invocation, names] of [
-    ['dispatch', dispatched, ['documents.invalid']],
+  for (const [invocation, names] of [
+    [dispatched, ['documents.invalid', 'points.sent', 'targets.due']],
     [
-      'scrape',
       worked[0],
       [
         'catch_up',
@@ -300,16 +300,17 @@ test('self-metrics are EMF of the namespace NimToDynatrace, without a target in 
     assert.equal(CloudWatchMetrics.length, 1);
     const [{ Namespace, Dimensions, Metrics }] = CloudWatchMetrics;
     assert.equal(Namespace, 'NimToDynatrace');
-    assert.deepEqual(Dimensions, [['service']]);
-    assert.equal(line['service'], service);
+    assert.deepEqual(Dimensions, [['deployment']]);
+    assert.equal(line['deployment'], PREFIX);
     assert.deepEqual(Metrics.map(({ Name }) => Name).toSorted(), names);
     for (const name of names) assert.equal(typeof line[name], 'number');
     assert.deepEqual(
       Object.keys(line).toSorted(),
-      ['_aws', 'service', ...names].toSorted(),
+      ['_aws', 'deployment', ...names].toSorted(),
       'no target, instance or series',
     );
   }
+  assert.deepEqual([dispatched.metrics[0]?.['targets.due'], dispatched.metrics[0]?.['points.sent']], [1, 0]);
   const [line] = worked[0]?.metrics ?? [];
   assert.equal(line?.['points.sent'], deployment.receiver.points.length);
   assert.equal(line?.['targets.down'], 0);
