@@ -34,7 +34,7 @@ function written({ initialValue, attributes, output }: Settings): Readonly<Recor
 export function dynatraceWords(settings: Settings): readonly string[] {
   const options = Object.entries(dynatraceOptions(settings));
   return options.map(([key, value], i) => {
-    const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
     return `${key}: ${text}${i === options.length - 1 ? '' : ','}`;
   });
 }
