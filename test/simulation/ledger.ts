@@ -9,9 +9,10 @@ import { createSeriesTable } from '../../functions/core/series.ts';
 import { increase } from '../../functions/core/series-state.ts';
 import { instanceOf, printPoint } from '../fakes/ports.ts';
 import { T0_MS } from '../fakes/virtual-time.ts';
+import { type Account, add, formIn, isPending, owedNow, owes, pendingOf } from './account.ts';
 import { keyIn, partsOf, pendingIn, sourcesOf, startOf } from './names.ts';
 import { type ShownPage, isFiltered } from './nim.ts';
-import { type Facts, type Known, type Promised, formOf, promise } from './promise.ts';
+import { type Facts, type Promised, formOf, promise } from './promise.ts';
 
 /** What the campaign counts: an invariant that was never evaluated proves nothing. */
 export const INVARIANTS = [
@@ -43,82 +44,12 @@ export type Invariant = (typeof INVARIANTS)[number];
 /** Says whether an invariant holds; the first one that does not ends the world. */
 export type Evaluate = (invariant: Invariant, holds: boolean, what: () => string) => void;
 
-/** Of one target, by part: a form of a series and the number of its value. */
-export interface Account {
-  readonly instance: string;
-  readonly known: Known | undefined;
-  /** Forms that the page just taken in shows as ours; none without a page. */
-  readonly shown: ReadonlySet<string>;
-  readonly due: Map<string, number>;
-  readonly delivered: Map<string, number>;
-  readonly refused: Map<string, number>;
-  readonly dropped: Map<string, number>;
-  /** Where the next window of a form begins; and of a form that cannot go on. */
-  readonly starts: Map<string, number>;
-  readonly drains: Map<string, number>;
-  /** By part: what such a form owed when it ended; it goes out by itself, whatever the same form counts since. */
-  readonly draining: Map<string, number>;
-  /** Forms that drained: what their sum fell by ends with them. */
-  readonly drained: Set<string>;
-  /** By life and part: what of it is due, to be held against what the life counted. */
-  readonly lives: Map<string, number>;
-}
-
-export const NOTHING_SHOWN: ReadonlySet<string> = new Set();
-
-export function newAccount(instance: string): Account {
-  const empty = (): Map<string, number> => new Map();
-  return {
-    instance,
-    known: undefined,
-    shown: NOTHING_SHOWN,
-    due: empty(),
-    delivered: empty(),
-    refused: empty(),
-    dropped: empty(),
-    starts: empty(),
-    drains: empty(),
-    draining: empty(),
-    drained: new Set(),
-    lives: empty(),
-  };
-}
-
-export function add(to: Map<string, number>, part: string, amount: number): void {
-  to.set(part, (to.get(part) ?? 0) + amount);
-}
-
-/** What the state should hold as pending. */
-export function pendingOf(account: Account, part: string): number {
-  const { due, delivered, refused, dropped } = account;
-  const of = (column: ReadonlyMap<string, number>): number => column.get(part) ?? 0;
-  return of(due) - of(delivered) - of(refused) - of(dropped);
-}
-
-/** What of a part the next point carries. */
-export function owedNow(account: Account, part: string): number {
-  return account.drains.has(formIn(part)) ? (account.draining.get(part) ?? 0) : pendingOf(account, part);
-}
-
-function isPending(account: Account, form: string): boolean {
-  return [...account.due.keys()].some((part) => formIn(part) === form && pendingOf(account, part) !== 0);
-}
-
-/** Whether there is anything to send. */
-export function owes(account: Account, form: string): boolean {
-  return [...account.due.keys()].some((part) => formIn(part) === form && pendingOf(account, part) > 0);
-}
-
 /** A sum that fell, and nothing else of its form is owed: what it owes us ends with what is known of the target. */
 export function forgetFalls(account: Account, isOver: (form: string) => boolean): void {
   const owing = new Set([...account.due.keys()].filter((part) => pendingOf(account, part) > 0).map(formIn));
   for (const part of account.due.keys())
     if (isOver(formIn(part)) && !owing.has(formIn(part)))
       add(account.dropped, part, pendingOf(account, part));
-}
-
-function formIn(part: string): string {
-  return part.slice(0, part.lastIndexOf('/'));
 }
 
 /** The account once a page is committed. The given one is left as it is. */

@@ -1,6 +1,6 @@
 /** Which series of a page a stored point is of: it is one of them, or the sum of what several engines owe. */
 import type { DecodedPoint } from '../../functions/cli/world/otlp-decoder.ts';
-import { type Account, owedNow, owes } from './ledger.ts';
+import { type Account, owedNow, owes } from './account.ts';
 import { labelText } from './nim.ts';
 import { formOf } from './promise.ts';
 
@@ -54,10 +54,11 @@ export function sourcesOf(account: Account, point: DecodedPoint): Sources {
   const sum = SUMS[point.name];
   if (sum === undefined) return { forms: [own], isRepeated: false };
   const [, reason = sum.reason] = point.attributes.find(([key]) => key === 'finished_reason') ?? [];
+  const [kind] = own.split(' ');
   const due = dueForms(account);
   const forms = due.filter(
     (form) =>
-      form.startsWith(own.replace(/ \S+/, ` ${sum.of}{`).split('{')[0] as string) &&
+      form.startsWith(`${kind} ${sum.of}{`) &&
       boundsIn(form) === boundsIn(own) &&
       (reason === undefined || form.includes(`finished_reason="${reason as string}"`)),
   );

@@ -3,16 +3,13 @@ import type { DecodedPoint } from '../../functions/cli/world/otlp-decoder.ts';
 import type { TargetItem } from '../../functions/core/ports.ts';
 import { instanceOf, printPoint } from '../fakes/ports.ts';
 import type { ShardItem } from '../fakes/store.ts';
+import { type Account, NOTHING_SHOWN, add, newAccount } from './account.ts';
 import {
-  type Account,
   type Evaluate,
-  NOTHING_SHOWN,
-  add,
   checkSums,
   checkPoint,
   forgetFalls,
   giveUp,
-  newAccount,
   secondsOf,
   settle,
   takeIn,
