@@ -28,17 +28,17 @@ export function isAccessDenied(error: unknown): boolean {
 }
 
 /**
- * `cannot <what>: <cause>; <remedy>`. Only the first line of the cause is kept: the answer to a wrong
- * signature goes on to quote the request's headers, the session token among them. A program error is thrown
- * on, not described.
+ * `cannot <what>: <cause>; <remedy>`, `otherwise` where the error has no remedy of its own. Only the first line of the
+ * cause is kept: the answer to a wrong signature goes on to quote the request's headers, the session token among
+ * them. A program error is thrown on, not described.
  */
-export function awsFailure(what: string, error: unknown): string {
+export function awsFailure(what: string, error: unknown, otherwise: string = NEXT_TICK): string {
   if (error instanceof Bug) throw error;
   const name = error instanceof Error ? error.name : 'Error';
   if (name === 'AbortError' || name === 'TimeoutError') {
-    return `cannot ${what}: no answer before the deadline; ${NEXT_TICK}`;
+    return `cannot ${what}: no answer before the deadline; ${otherwise}`;
   }
   const sentence = (error instanceof Error ? error.message : String(error)).trim().split('\n', 1)[0] ?? '';
   const cause = sentence.slice(0, MAX_CAUSE_CHARS).replace(/[.\s]+$/, '');
-  return `cannot ${what}: ${cause === '' ? name : `${name}, ${cause}`}; ${REMEDIES.get(name) ?? NEXT_TICK}`;
+  return `cannot ${what}: ${cause === '' ? name : `${name}, ${cause}`}; ${REMEDIES.get(name) ?? otherwise}`;
 }
