@@ -29,6 +29,7 @@ export const DISPATCH_ATTRIBUTES: readonly string[] = [
   'tick',
   'previousTick',
   'sentTick',
+  'prefix',
   'unread',
   'documents',
   'targets',
@@ -73,10 +74,11 @@ export function createTickRecords(deps: {
 
 function attributesOf(record: TickRecord): Attributes {
   const tick = numberOf(record.tickMs);
-  if (record.code === 'documents_unread') return { tick, unread: text(record.message) };
+  const always = { tick, prefix: { S: record.prefix } };
+  if (record.code === 'documents_unread') return { ...always, unread: text(record.message) };
   const packed = deflateRawSync(record.keys.join('\n'), { level: constants.Z_BEST_COMPRESSION });
   return {
-    tick,
+    ...always,
     ...(record.sent ? { sentTick: tick } : {}),
     documents: numberOf(record.documents),
     targets: numberOf(record.keys.length),
@@ -112,6 +114,7 @@ export function readDispatch(attributes: Attributes): DispatchStatus | undefined
     tickMs,
     previousTickMs: count('previousTick') ?? tickMs,
     sentTickMs: count('sentTick'),
+    prefix: attributes['prefix']?.S ?? '',
     unread: attributes['unread']?.S,
     documents: count('documents') ?? 0,
     invalid: (attributes['invalid']?.L ?? []).flatMap(readMistake),

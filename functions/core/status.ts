@@ -35,6 +35,8 @@ export interface DispatchStatus {
   readonly previousTickMs: number;
   /** The last tick that had work for a shard. */
   readonly sentTickMs: number | undefined;
+  /** Where the stack's parameters are. */
+  readonly prefix: string;
   /** Why SSM was not read at the last tick. */
   readonly unread: string | undefined;
   readonly documents: number;
@@ -114,7 +116,7 @@ export function judgeStatus(facts: StatusFacts, nowMs: number): Status {
     ...facts.problems.map((message) => ({ code: 'state_unreadable', message })),
     ...judgeDispatch(facts.dispatch, nowMs, lateMs),
     ...judgeShards(facts, lateMs),
-    ...judgeExport(facts.shards),
+    ...judgeExport(facts),
   ];
   return { targets, findings, ok: findings.length === 0 && !targets.some(({ isDown }) => isDown) };
 }
@@ -208,11 +210,9 @@ function judgeDispatch(
     findings.push({ code, message });
   }
   if (dispatch.keys?.length === 0 && dispatch.invalid.length === 0 && dispatch.complete) {
-    const remedy = 'aws ssm put-parameter --type String --name <prefix>/targets/nim --value <host>:8000';
-    findings.push({
-      code: 'waiting_for_targets',
-      message: `cannot scrape: no document names a target; put one: ${remedy}`,
-    });
+    const remedy = putParameter('String', `${dispatch.prefix}/targets/nim`, '<host>:8000');
+    const message = `cannot scrape: no document names a target; ${remedy}`;
+    findings.push({ code: 'waiting_for_targets', message });
   }
   return findings;
 }
@@ -248,15 +248,30 @@ function judgeShards({ shards, dispatch }: StatusFacts, lateMs: number): readonl
 }
 
 /** What somebody must mend; what passes by itself shows as targets that are pending for too long. */
-function judgeExport(shards: readonly ShardStatus[]): readonly StatusFinding[] {
+function judgeExport({ shards, dispatch }: StatusFacts): readonly StatusFinding[] {
   const outcomes = new Set(shards.flatMap(({ lastOutcome }) => lastOutcome ?? []));
-  return [...outcomes].flatMap((outcome) => {
+  return [...outcomes].flatMap((outcome): readonly StatusFinding[] => {
     const [code, message] = splitCode(outcome);
-    return MUST_BE_MENDED.has(code) ? [{ code, message }] : [];
+    switch (code) {
+      case 'waiting_for_token': {
+        const name = `${dispatch?.prefix ?? ''}/secrets/dt-api-token`;
+        return [{ code, message: `${message}: ${putParameter('SecureString', name, '"$DT_API_TOKEN"')}` }];
+      }
+      case 'waiting_for_endpoint': {
+        const name = `${dispatch?.prefix ?? ''}/endpoint`;
+        return [{ code, message: `${message}: ${putParameter('String', name, '"$DT_ENDPOINT"')}` }];
+      }
+      case 'refused':
+        return [{ code, message }];
+      default:
+        return [];
+    }
   });
 }
 
-const MUST_BE_MENDED: ReadonlySet<string> = new Set(['waiting_for_token', 'waiting_for_endpoint', 'refused']);
+function putParameter(type: string, name: string, value: string): string {
+  return `aws ssm put-parameter --type ${type} --name ${name} --value ${value}`;
+}
 
 function splitCode(text: string): readonly [code: string, message: string] {
   const at = text.indexOf(': ');

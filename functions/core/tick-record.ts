@@ -1,13 +1,17 @@
 /** What dispatch leaves in the table of each tick, for people: `status` shows it, nothing that is sent hangs on it. */
 
-export type TickRecord =
+export type TickRecord = {
+  readonly tickMs: number;
+  /** Where the parameters are: remedies name them. */
+  readonly prefix: string;
+} & (
   | PlannedTick
   /** SSM did not answer: what stood there before is still the latest of targets and documents. */
-  | { readonly code: 'documents_unread'; readonly tickMs: number; readonly message: string };
+  | { readonly code: 'documents_unread'; readonly message: string }
+);
 
-export interface PlannedTick {
+interface PlannedTick {
   readonly code: 'planned';
-  readonly tickMs: number;
   readonly documents: number;
   readonly invalid: readonly InvalidDocument[];
   /** What kept a target from being planned or a message from being sent: `<event>: <message>`. */

@@ -54,7 +54,7 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
   const read = await parameters.targetDocuments(deadlineMs);
   if (read.code === 'failed') {
     log.error('documents_unread', { tickMs, problem: read.message });
-    return record({ code: 'documents_unread', tickMs, message: read.message }, deps, deadlineMs);
+    return record({ code: 'documents_unread', tickMs, prefix, message: read.message }, deps, deadlineMs);
   }
 
   const nowMs = clock.monotonicMs();
@@ -111,6 +111,7 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
   const left: TickRecord = {
     code: 'planned',
     tickMs,
+    prefix,
     documents: read.documents.length,
     invalid: invalidDocuments(documents),
     problems: planProblems,
