@@ -1,6 +1,6 @@
 /** The documents say what the code says: options, codes, events, bounds. */
 import { strict as assert } from 'node:assert';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { MAX_PACKED_BYTES } from '../functions/adapters/packing.ts';
 import { RUN_OPTIONS } from '../functions/cli/run-options.ts';
@@ -62,4 +62,12 @@ test('the bounds in the documents are those of the code', () => {
   assert(README.includes(`a scrape of ${DEFAULT_TIMEOUT_MS / 1000} s`));
   assert(read('docs/guarantees.md').includes(`up to ${MAX_TRACKED_SERIES.toLocaleString('en')} series`));
   assert(read('docs/state.md').includes(`exceeds ${MAX_PACKED_BYTES / 1024} KB`));
+});
+
+test('every test that a document names is there', () => {
+  const named = ['docs/threat-model.md', 'docs/upgrade.md', 'docs/state.md'].flatMap((file) =>
+    [...read(file).matchAll(/`(test\/[\w./-]+)`/g)].map(([, path]) => path as string),
+  );
+  assert(named.length > 10);
+  for (const path of named) assert(existsSync(new URL(`../${path}`, import.meta.url)), path);
 });
