@@ -45,6 +45,15 @@ test('every code, reason, outcome and event stands in docs/words.md, and is used
   for (const word of words) assert(WORDS.includes(`\`${word}\``), `docs/words.md does not explain ${word}`);
 });
 
+test('every state and finding of status stands in docs/words.md', () => {
+  const source = read('functions/core/status.ts');
+  const codes = [...source.matchAll(/(?:code: |case )'(\w+)'/g)].map(([, code]) => code as string);
+  assert(codes.length > 8, `${codes.length} codes were found`);
+  for (const word of [...union('functions/core/status.ts', 'TargetState'), ...codes]) {
+    assert(WORDS.includes(`\`${word}\``), `docs/words.md does not explain ${word}`);
+  }
+});
+
 test('every metric that is published stands in docs/words.md', () => {
   const published = ['functions/dispatch/dispatch.ts', 'functions/scrape/work-off.ts'].flatMap((file) =>
     [...read(file).matchAll(/name: '([\w.]+)',\s*unit:/g)].map(([, name]) => name as string),
