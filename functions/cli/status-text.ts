@@ -70,7 +70,7 @@ function headLines(
     `table    ${tableName}`,
     `tick     ${tick}`,
     `targets  ${counts.length === 0 ? 'none' : counts.join(', ')}`,
-    ...shards.flatMap((shard) => wrapped(shardText(shard, nowMs), '  ')),
+    ...shards.flatMap((shard) => wrapped(shardText(shard, nowMs), '')),
   ];
 }
 
@@ -91,7 +91,7 @@ function shardText(shard: ShardStatus, nowMs: number): string {
 function exportText({ lastExportAtMs, lastOutcome }: ShardStatus, nowMs: number): string {
   const when = lastExportAtMs === undefined ? 'never' : `${ageText(nowMs - lastExportAtMs)} ago`;
   const isFine = lastOutcome === undefined || lastOutcome === 'accepted' || lastOutcome === 'partial';
-  return isFine ? when : `${when}, now ${lastOutcome}`;
+  return isFine ? when : `${when}, now ${lastOutcome.split(':', 1)[0]}`;
 }
 
 function targetLines(targets: readonly JudgedTarget[], nowMs: number): readonly string[] {

@@ -138,12 +138,13 @@ function judgeTargets(
   const listed = dispatch?.keys === undefined ? undefined : new Set(dispatch.keys);
   const judged = targets.map((item): JudgedTarget => {
     const { key } = item;
-    const problem = unwritten.get(key) ?? item.lastError;
     if (listed !== undefined && !listed.has(key)) {
       return { key, item, state: dispatch?.complete === true ? 'vanished' : 'unknown', isDown: false };
     }
     const state = unwritten.has(key) ? 'unwritten' : stateOf(item, dispatch?.tickMs, nowMs, lateMs);
     const isDown = state !== 'up' && state !== 'vanished';
+    const problem =
+      unwritten.get(key) ?? item.lastError ?? (state === 'pending' ? item.lastOutcome : undefined);
     return { key, item, state, isDown, ...(problem === undefined ? {} : { problem }) };
   });
   const known = new Set(targets.map(({ key }) => key));

@@ -101,6 +101,8 @@ describe('targets', () => {
     const allowedMs = MINUTE_MS + LATE_AFTER_MS;
     assert.equal(stateOf({ pendingSinceMs: NOW_MS - allowedMs }), 'up');
     assert.equal(stateOf({ pendingSinceMs: NOW_MS - allowedMs - 1 }), 'pending!');
+    const owing = item({ pendingSinceMs: 0, lastOutcome: 'retry: 429' });
+    assert.equal(judge({ targets: [owing] }).targets[0]?.problem, 'retry: 429', 'why it waits');
     const intervalMs = 60 * MINUTE_MS;
     assert.equal(
       stateOf({ pendingSinceMs: NOW_MS - allowedMs - 1, intervalMs }),

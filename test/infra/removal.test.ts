@@ -36,8 +36,8 @@ describe('cdk destroy', () => {
     const groups = resources.filter(([, { Type }]) => Type === 'AWS::Logs::LogGroup').map(([id]) => id);
     const functions = resources.filter(([, { Type }]) => Type === 'AWS::Lambda::Function');
     assert.equal(functions.length, 2);
-    for (const [id, { Properties }] of functions) {
-      const { LogGroup } = Properties?.['LoggingConfig'] as { readonly LogGroup: { readonly Ref: string } };
+    for (const [id, { Properties = {} }] of functions) {
+      const { LogGroup } = Properties['LoggingConfig'] as { readonly LogGroup: { readonly Ref: string } };
       assert.ok(groups.includes(LogGroup.Ref), id);
     }
   });
