@@ -140,6 +140,7 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
         allow(['ssm:GetParameterHistory'], parameterArn('targets/*')),
         allow(['sqs:SendMessage'], this.queue.queueArn),
         allow(['dynamodb:Query'], `${this.table.tableArn}/index/${OWING_INDEX}`),
+        recordTicks(this.table),
       ],
       wildcards: [[parameterArn('targets/*'), 'People add target documents without a deployment.']],
     });
@@ -229,6 +230,9 @@ function createQueues(scope: Construct): readonly [queue: sqs.Queue, deadLetterQ
   });
   return [queue, deadLetterQueue];
 }
+
+/** The item that tells of the last tick. */
+const DISPATCH_KEY = 'dispatch';
 
 /** Which targets still owe increments, oldest first. */
 const OWING_INDEX = 'owing';
@@ -351,6 +355,15 @@ function createSchedule(
       retryAttempts: 0,
       maxEventAge: MAX_EVENT_AGE,
     }),
+  });
+}
+
+/** What dispatch leaves for `status`: its own item, and no target's or shard's. */
+function recordTicks(table: dynamodb.TableV2): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    actions: ['dynamodb:UpdateItem'],
+    resources: [table.tableArn],
+    conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [DISPATCH_KEY] } },
   });
 }
 

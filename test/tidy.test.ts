@@ -54,7 +54,7 @@ const ROOMS: readonly { readonly room: RegExp; readonly may: readonly RegExp[] }
   },
   {
     room: /^functions\/cli\//,
-    may: [/^functions\/(core|adapters|cli)\//, /^node:/, /^@aws-sdk\/client-(dynamodb|ssm)$/],
+    may: [/^functions\/(core|adapters|cli)\//, /^node:/, /^@aws-sdk\/client-(cloudformation|dynamodb|ssm)$/],
   },
   { room: /^infra\//, may: [/^infra\//, /^node:/, /^(?!\.)[@a-z]/] },
   { room: /^test\//, may: [/./] },

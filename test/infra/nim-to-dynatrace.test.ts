@@ -6,6 +6,7 @@ import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { DISPATCH_KEY } from '../../functions/adapters/tick-record-dynamodb.ts';
 import { NimToDynatrace, SCRAPE_TIMEOUT, VISIBILITY_TIMEOUT } from '../../infra/nim-to-dynatrace.ts';
 import { create, directory, importedVpc, newStack, ownVpc, permissionsOf, templateOf } from './construct.ts';
 
@@ -176,6 +177,7 @@ const OF_DISPATCH = [
   'DispatchRole: Allow ssm:GetParameterHistory on parameter/nim-to-dynatrace/targets/*',
   'DispatchRole: Allow sqs:SendMessage on Queue',
   'DispatchRole: Allow dynamodb:Query on Table/index/owing',
+  'DispatchRole: Allow dynamodb:UpdateItem on Table',
 ];
 const OF_SCRAPE = [
   'ScrapeRole: Allow logs:CreateLogStream on ScrapeLogs',
@@ -203,6 +205,23 @@ const NETWORK_INTERFACE_ACTIONS = [
 describe('permissions', () => {
   test('are exactly these', () => {
     assert.deepEqual(permissionsOf(template), [...OF_DISPATCH, ...OF_SCRAPE, ...OF_SCHEDULE]);
+  });
+
+  test('dispatch writes its own item and no other', () => {
+    template.hasResourceProperties('AWS::IAM::Role', {
+      Policies: [
+        {
+          PolicyDocument: {
+            Statement: Match.arrayWith([
+              Match.objectLike({
+                Action: 'dynamodb:UpdateItem',
+                Condition: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [DISPATCH_KEY] } },
+              }),
+            ]),
+          },
+        },
+      ],
+    });
   });
 
   test('in a VPC Lambda may make network interfaces, on * as EC2 wants it, and the code may not', () => {

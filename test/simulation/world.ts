@@ -266,6 +266,7 @@ function createSimulation(plan: Plan, tally: Tally) {
         maxStalenessMs: MAX_STALENESS_MS,
         memory: dispatchMemory,
         owing: { keys: () => Promise.resolve(owingKeys()) },
+        record: () => Promise.resolve(undefined),
         queue: queuePort(queue, () => (how === 'unsent' || how === 'lost' ? how : undefined)),
         log: memoryLog((event) => evaluate('nothing is thrown', event !== 'bug', () => event)),
         metrics: { publish: () => undefined },
