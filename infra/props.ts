@@ -1,12 +1,17 @@
 /** The construct's properties, their defaults and their bounds. */
 import { Annotations, Duration, RemovalPolicy, Token } from 'aws-cdk-lib';
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as scheduler from 'aws-cdk-lib/aws-scheduler';
 import type { Construct } from 'constructs';
 import { join } from 'node:path';
+import type { ApiToken } from './api-token.ts';
+import { validateEgress } from './egress.ts';
+import { validateEncryptionKey } from './encryption.ts';
 import { type TargetSecret, validateSecrets } from './secrets.ts';
+import { type TargetDocument, validateTargets } from './targets.ts';
 
 /** Properties of the NimToDynatrace construct; all of them optional. */
 export interface NimToDynatraceProps {
@@ -23,6 +28,21 @@ export interface NimToDynatraceProps {
    * @default - read at run time from `<prefix>/endpoint`
    */
   readonly endpoint?: string;
+  /**
+   * Where the Dynatrace API token (scope `metrics.ingest`) is: `ApiToken.fromSsmParameter(name, { encryptionKey })`, or
+   * `ApiToken.fromSecret(secret, { field })`. Reading it is granted, and decrypting with its key; no target document
+   * may refer to it.
+   * @default - the parameter `<prefix>/secrets/dt-api-token`
+   */
+  readonly apiToken?: ApiToken;
+  /**
+   * Target documents that belong to this stack, by the last segment of their parameters' names (1 to 128 of
+   * `a-zA-Z0-9_.-`): text, or an object that is stored as JSON. At most 100, of 8 KB each; beyond 4 KB a parameter is
+   * an advanced one (0.05 $ a month). They go with the stack, and a deployment overwrites edits; documents put by hand
+   * under other names live beside them untouched. What stands here stands in the template: secrets by reference only.
+   * @default - none: documents are put by hand
+   */
+  readonly targets?: Record<string, TargetDocument>;
   /**
    * The tick. Jobs are due on their own intervals; a tick longer than an interval makes windows longer, and
    * loses nothing.
@@ -70,6 +90,36 @@ export interface NimToDynatraceProps {
    */
   readonly secretsKey?: kms.IKey | kms.IKey[];
   /**
+   * HTTP proxy of the way to Dynatrace, never of scrapes or of AWS's own endpoints: `http://host:port`, without user
+   * and password. TLS goes through it (CONNECT): it sees the host's name only.
+   * @default - no proxy
+   */
+  readonly proxy?: string;
+  /**
+   * Certificates of your own authorities, PEM, trusted beside the public ones on the way to Dynatrace or an ActiveGate;
+   * the text, not the name of a file. At most 512 KB. Targets have `tls_config: ca` for theirs.
+   * @default - the public authorities that Node.js trusts
+   */
+  readonly caBundle?: string;
+  /**
+   * Whether each shard reports on itself to Dynatrace (`nim_to_dynatrace.*`); CloudWatch has its metrics in any case.
+   * @default true
+   */
+  readonly selfMetrics?: boolean;
+  /**
+   * Of the table. Provisioned capacity costs less where the load is flat and known: one write of 1 KB and one read per
+   * target and tick, all of them within seconds; with too little, increments wait and windows get longer.
+   * @default dynamodb.Billing.onDemand()
+   */
+  readonly billing?: dynamodb.Billing;
+  /**
+   * A customer managed key, no alias, for table, queues and logs. Both functions may use it through DynamoDB and SQS
+   * only. The policy of a key of this app gets what CloudWatch Logs needs; an imported key must have it before
+   * (docs/network.md).
+   * @default - keys that AWS owns: encrypted, without a price and a policy
+   */
+  readonly encryptionKey?: kms.IKey;
+  /**
    * What becomes of the table and the logs when the stack is deleted. A retained table is of no use to a
    * later deployment, which makes its own; what deletion loses is what was pending because Dynatrace did not
    * accept it. DynamoDB keeps a backup of a deleted table for 35 days where point-in-time recovery was on, as
@@ -100,6 +150,7 @@ type Defaults = Required<
     | 'parameterPrefix'
     | 'schedule'
     | 'maxStaleness'
+    | 'selfMetrics'
     | 'removalPolicy'
     | 'logRetention'
     | 'memorySize'
@@ -114,6 +165,7 @@ const DEFAULTS: Defaults = {
   parameterPrefix: '/nim-to-dynatrace',
   schedule: scheduler.ScheduleExpression.rate(Duration.minutes(1)),
   maxStaleness: Duration.hours(25),
+  selfMetrics: true,
   removalPolicy: RemovalPolicy.DESTROY,
   logRetention: logs.RetentionDays.TWO_WEEKS,
   memorySize: 512,
@@ -133,6 +185,9 @@ export function settingsOf(scope: Construct, props: NimToDynatraceProps): Settin
   validateMaxStaleness(scope, settings);
   validateMemorySize(settings.memorySize);
   validateSecrets(settings);
+  validateTargets(scope, settings);
+  validateEgress(settings);
+  validateEncryptionKey(settings);
   if (settings.vpc === undefined && (settings.vpcSubnets ?? settings.securityGroups) !== undefined) {
     throw new Error(
       'cannot use vpcSubnets or securityGroups: there is no vpc; give the vpc, or leave them out',

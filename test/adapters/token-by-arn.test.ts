@@ -14,7 +14,8 @@ const ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:dynatrace-A
 async function setUp(t: TestContext, field?: string) {
   const manager = await startSecretsManager();
   const client = new SecretsManagerClient({ ...FAKE_AWS, endpoint: manager.endpoint, maxAttempts: 1 });
-  t.after(() => Promise.all([manager.close(), client.destroy()]));
+  t.after(manager.close);
+  t.after(() => client.destroy());
   let nowMs = 1_000_000;
   const clock: Clock = { wallMs: () => nowMs, monotonicMs: () => nowMs };
   const token = createTokenByArn({ client, clock, arn: ARN, ...(field === undefined ? {} : { field }) });
