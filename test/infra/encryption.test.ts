@@ -47,7 +47,9 @@ describe('encryptionKey', () => {
     assert.deepEqual(warningsOf(stack), []);
   });
 
-  test('imported: used the same, in a stack for one region too, and its policy is asked for', () => {
+  test('imported: used the same, in a stack for one region too, and its policy is asked for', (t) => {
+    t.mock.method(process.stderr, 'write', () => true);
+    t.mock.method(console, 'error', () => undefined);
     for (const stack of [
       newStack(),
       newStack({ env: { account: '111122223333', region: 'eu-central-1' } }),
