@@ -58,10 +58,10 @@ export interface NimToDynatraceProps {
   /**
    * The VPC of both functions, where the NIM replicas are: the dispatch function looks their names up
    * (`dns_sd_configs`), and outside the VPC a name of a private zone does not exist, or is another one, so that
-   * targets would vanish. From the VPC they must reach DynamoDB, SSM, SQS and Dynatrace, and Secrets Manager
-   * where `secrets` are in it: a VPC of this app gets a DynamoDB gateway endpoint (free) unless it has one, an
-   * imported VPC is not touched. The rest needs a NAT gateway, or interface endpoints and an ActiveGate within
-   * reach.
+   * targets would vanish. From the VPC they must reach DynamoDB, SSM, SQS and Dynatrace, and Secrets Manager where a
+   * secret is in it (docs/network.md has the lines): a VPC of this app gets a DynamoDB gateway endpoint (free) unless
+   * it has one, an imported or looked-up VPC is not touched. The rest needs a NAT gateway, or interface endpoints and
+   * an ActiveGate or a proxy within reach; interface endpoints belong to the VPC and its owner, so none is made here.
    * @default - no VPC: targets with public names and addresses only
    */
   readonly vpc?: ec2.IVpc;

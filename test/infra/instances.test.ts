@@ -38,7 +38,7 @@ describe('several', () => {
     );
     assert.equal(resources.length, 2 * Object.keys(Template.fromStack(alone()).toJSON()['Resources']).length);
     const names = resources.flatMap(([, { Properties }]) =>
-      Object.keys(Properties as object).filter((key) => /Name$/.test(key)),
+      Object.keys(Properties as object).filter((key) => key.endsWith('Name')),
     );
     // The parameters of targets, and what refers to a function.
     assert.deepEqual([...new Set(names)].sort(), ['FunctionName', 'Name']);
