@@ -4,6 +4,9 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 
+/** Characters, by SSM's own bound. */
+export const MAX_PARAMETER_NAME_LENGTH = 1_011;
+
 /** The place of a token with the scope `metrics.ingest`; the token itself never passes through CDK. */
 export class ApiToken {
   /**
@@ -17,7 +20,9 @@ export class ApiToken {
     parameterName: string,
     options: { readonly encryptionKey?: kms.IKey } = {},
   ): ApiToken {
-    const isName = Token.isUnresolved(parameterName) || /^\/?[\w.-]+(?:\/[\w.-]+)*$/.test(parameterName);
+    const isName =
+      Token.isUnresolved(parameterName) ||
+      (/^\/?[\w.-]+(?:\/[\w.-]+)*$/.test(parameterName) && parameterName.length <= MAX_PARAMETER_NAME_LENGTH);
     // Not repeated: it may be the token itself.
     if (!isName || TOKEN.test(parameterName)) {
       throw new Error(

@@ -38,6 +38,9 @@ import { acknowledgeWildcard } from './wildcards.ts';
 const DISPATCH_TIMEOUT = Duration.seconds(60);
 const DISPATCH_MEMORY_MB = 512;
 
+/** Of all variables of a function, written as JSON (Lambda quotas). */
+export const MAX_ENVIRONMENT_BYTES = 4_096;
+
 /** A minute of scraping plus what export and commit need; the worker stops by itself before. */
 export const SCRAPE_TIMEOUT = Duration.seconds(75);
 
@@ -211,6 +214,7 @@ function createFunction(
   network: Network,
   { statements, keyUses, wildcards, ...props }: FunctionProps,
 ): lambda.Function {
+  validateEnvironment(props.environment);
   const logGroup = new logs.LogGroup(scope, `${name}Logs`, {
     retention: logRetention,
     ...(encryptionKey === undefined ? {} : { encryptionKey }),
@@ -249,6 +253,20 @@ function createFunction(
     // Without the START, END and REPORT lines of every run, which would be most of the log's price.
     systemLogLevelV2: lambda.SystemLogLevel.WARN,
   });
+}
+
+/**
+ * What is known at deployment only counts as it is written here.
+ * @throws Error when the variables are more than Lambda takes.
+ */
+export function validateEnvironment(environment: FunctionProps['environment']): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(environment)).length;
+  if (bytes > MAX_ENVIRONMENT_BYTES) {
+    throw new Error(
+      `cannot deploy: the functions' environment would have ${bytes} bytes, ${MAX_ENVIRONMENT_BYTES} are the most; ` +
+        'put secrets of targets below <prefix>/secrets/, which need no name there, or shorten prefix and names',
+    );
+  }
 }
 
 function createSchedule(

@@ -9,7 +9,7 @@ import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { placeOf } from '../../functions/core/secrets.ts';
-import { ApiToken } from '../../infra/api-token.ts';
+import { ApiToken, MAX_PARAMETER_NAME_LENGTH } from '../../infra/api-token.ts';
 import { TOKEN_ARN, create, flat, newStack, permissionsOf, templateOf } from './construct.ts';
 
 const always = new Set(permissionsOf(templateOf()));
@@ -81,6 +81,12 @@ describe('in Parameter Store', () => {
       });
     });
   }
+});
+
+test('a name is as long as SSM takes', () => {
+  const longest = 'n'.repeat(MAX_PARAMETER_NAME_LENGTH);
+  ApiToken.fromSsmParameter(longest);
+  assert.throws(() => ApiToken.fromSsmParameter(`${longest}n`), /this is no name of a parameter/);
 });
 
 describe('in Secrets Manager', () => {

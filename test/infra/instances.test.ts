@@ -3,9 +3,11 @@ import { App, Stack } from 'aws-cdk-lib';
 import type { StackProps } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { NimToDynatrace } from '../../infra/nim-to-dynatrace.ts';
+import { MAX_ENVIRONMENT_BYTES, NimToDynatrace, validateEnvironment } from '../../infra/nim-to-dynatrace.ts';
+import { MAX_SECRETS } from '../../infra/secrets.ts';
 import { directory, newStack, permissionsOf, templateOf, warningsOf } from './construct.ts';
 
 const ENV = { account: '111122223333', region: 'eu-central-1' };
@@ -90,4 +92,19 @@ test('billing: provisioned capacity, for the index too', () => {
   assert.equal(table?.['Properties'].BillingMode, 'PROVISIONED');
   const settings = JSON.stringify(table).match(/"MaxCapacity":50/g);
   assert.equal(settings?.length, 4, 'read and write, table and index');
+});
+
+test('an environment that Lambda would refuse is refused before', () => {
+  const message =
+    /^Error: cannot deploy: the functions' environment would have \d{4} bytes, 4096 are the most; put secrets/;
+  const ofBytes = (bytes: number) => ({ A: 'a'.repeat(bytes - JSON.stringify({ A: '' }).length) });
+  validateEnvironment(ofBytes(MAX_ENVIRONMENT_BYTES));
+  assert.throws(() => validateEnvironment(ofBytes(MAX_ENVIRONMENT_BYTES + 1)), message);
+  const stack = newStack();
+  const secrets = Array.from({ length: MAX_SECRETS }, (_, nth) =>
+    StringParameter.fromSecureStringParameterAttributes(stack, `Secret${nth}`, {
+      parameterName: `/${nth}/${'s'.repeat(150)}`,
+    }),
+  );
+  assert.throws(() => templateOf({ secrets }, stack), message);
 });
