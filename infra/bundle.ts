@@ -62,8 +62,9 @@ export const BUNDLE_OPTIONS = {
   format: 'esm',
   // The ES module build of a package where there is one: only that can be tree-shaken.
   mainFields: ['module', 'main'],
-  // An ES module has no require(), but the CommonJS packages inside call it for Node's own modules.
-  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+  // An ES module has no require(), but the CommonJS packages inside call it for Node's own modules. By another name,
+  // for the code inside may import createRequire itself.
+  banner: { js: "import{createRequire as $from}from'node:module';const require=$from(import.meta.url);" },
   // undici leaves its experimental second HTTP parser (166 KB) out where this is defined, as Node's own build
   // does.
   define: { esbuildDetection: '1' },

@@ -23,6 +23,9 @@ function extraCertificates(): string[] {
   }
 }
 
+// AWS' notice that later SDKs leave Node 20: this one is in the bundle and stays.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 // Node 21's.
 Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K): Map<K, T[]> => {
   const groups = new Map<K, T[]>();
