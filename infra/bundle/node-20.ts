@@ -27,7 +27,9 @@ function extraCertificates(): string[] {
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 
 // Node 21's.
-Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K): Map<K, T[]> => {
+if (!('groupBy' in Map)) Object.assign(Map, { groupBy });
+
+function groupBy<K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>();
   let index = 0;
   for (const item of items) {
@@ -37,7 +39,11 @@ Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K)
     else group.push(item);
   }
   return groups;
-};
+}
 
 // Node 22.1's.
-URL.parse ??= (url, base) => (URL.canParse(url, base) ? new URL(url, base) : null);
+if (!('parse' in URL)) Object.assign(URL, { parse });
+
+function parse(url: string, base?: string): URL | null {
+  return URL.canParse(url, base) ? new URL(url, base) : null;
+}
