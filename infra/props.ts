@@ -242,7 +242,7 @@ function validateParameterPrefix(prefix: string): void {
 
 function validateEndpoint(endpoint: string | undefined): void {
   if (endpoint === undefined || Token.isUnresolved(endpoint)) return;
-  const url = URL.parse(endpoint);
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
   // The value is not repeated: somebody may have pasted the token into it.
   if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '' || url.search !== '') {
     throw new Error(
