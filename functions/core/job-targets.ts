@@ -26,7 +26,7 @@ export function targetsOfJob(
   const targets = new Map<string, Target>();
   const problems: string[] = [];
   let dropped = 0;
-  for (const { targets: addresses, labels } of groups) {
+  for (const { targets: addresses, labels, own } of groups) {
     for (const address of addresses) {
       const populated = populateLabels(config, { address, groupLabels: labels }, rules);
       if (populated.code === 'dropped') dropped++;
@@ -34,8 +34,10 @@ export function targetsOfJob(
       else {
         const { labels: all, intervalMs, timeoutMs, ...identity } = populated.target;
         const target: Target = {
-          ...createTarget(identity, intervalMs),
+          ...createTarget(identity, intervalMs, own?.uid),
           ...config.settings,
+          ...own?.settings,
+          attributes: { ...own?.attributes, ...config.settings.attributes },
           timeoutMs,
           labels: withoutIdentity(all),
         };

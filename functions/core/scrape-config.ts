@@ -37,6 +37,17 @@ export interface RelabelConfig {
 export interface TargetGroup {
   readonly targets: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** What the discovery itself says of these targets. */
+  readonly own?: OwnOfTargets;
+}
+
+export interface OwnOfTargets {
+  /** Part of the targets' identity (D11): another process on the same address is another target. */
+  readonly uid?: string;
+  /** Over those of the job. */
+  readonly settings?: Partial<ScrapeSettings>;
+  /** Under those of the job. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 export interface DnsSdConfig {
@@ -70,6 +81,34 @@ export interface HttpHeader {
   readonly name: string;
   readonly values: readonly string[];
   readonly secrets: readonly SecretReference[];
+}
+
+/** How a server that is no target is asked. */
+export type HttpClientSettings = Pick<
+  ScrapeSettings,
+  'authorization' | 'basicAuth' | 'tlsConfig' | 'httpHeaders' | 'followRedirects'
+>;
+
+export interface HttpSdConfig {
+  /** http or https, without a user name, a query that is a secret, or a fragment. */
+  readonly url: string;
+  readonly refreshIntervalMs: number;
+  readonly client: HttpClientSettings;
+}
+
+/** Pods of one cluster. */
+export interface KubernetesSdConfig {
+  /** `eks://<cluster>`, or the URL of an API server. */
+  readonly apiServer: string;
+  /** None: all of them. */
+  readonly namespaces: readonly string[];
+  /** As Kubernetes writes selectors; empty: every pod. */
+  readonly labelSelector: string;
+  readonly fieldSelector: string;
+  /** Whether Dynatrace's annotations (`metrics.dynatrace.com/...`) choose pods and say how each is scraped. */
+  readonly annotations: boolean;
+  /** Of an API server by its URL; EKS has its own authority and token. */
+  readonly client: HttpClientSettings;
 }
 
 /** What of a job's pages is sent, and how: options under `dynatrace:`. None of them changes what is stored (D11). */
@@ -124,6 +163,8 @@ export interface ScrapeConfig {
   readonly params: Readonly<Record<string, readonly string[]>>;
   readonly staticConfigs: readonly TargetGroup[];
   readonly dnsSdConfigs: readonly DnsSdConfig[];
+  readonly httpSdConfigs: readonly HttpSdConfig[];
+  readonly kubernetesSdConfigs: readonly KubernetesSdConfig[];
   readonly relabelConfigs: readonly RelabelConfig[];
   /** 0: no limit. */
   readonly targetLimit: number;

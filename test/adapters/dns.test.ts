@@ -286,6 +286,8 @@ test('a job: static targets, and what each of its discoveries knows', async () =
       port: 1,
       refreshIntervalMs: 1,
     })),
+    httpSdConfigs: [],
+    kubernetesSdConfigs: [],
     relabelConfigs: [],
     targetLimit: 0,
     settings: DEFAULT_SCRAPE_SETTINGS,
