@@ -1,5 +1,5 @@
 /** The targets of one job: what its discoveries found, relabelled, each once. */
-import type { TargetGroup, ScrapeConfig } from './scrape-config.ts';
+import type { OutputSettings, ScrapeConfig, TargetFilter, TargetGroup } from './scrape-config.ts';
 import type { Labels, Target } from './model.ts';
 import type { RelabelRule } from './relabel/relabel.ts';
 import { populateLabels } from './relabel/target-labels.ts';
@@ -38,6 +38,7 @@ export function targetsOfJob(
           ...config.settings,
           ...own?.settings,
           attributes: { ...own?.attributes, ...config.settings.attributes },
+          output: filtered(config.settings.output, own?.filter),
           timeoutMs,
           labels: withoutIdentity(all),
         };
@@ -53,6 +54,14 @@ export function targetsOfJob(
   const cause = `it has ${targets.size} targets, and target_limit is ${targetLimit}`;
   const limit = `cannot scrape the job ${jobName}: ${cause}; raise the limit, or drop targets by relabel_configs`;
   return { targets: [], dropped, problems: [...problems, limit] };
+}
+
+/** What a target's own annotation lets through, of what the job sends. */
+function filtered(output: OutputSettings, filter: TargetFilter | undefined): OutputSettings {
+  if (filter === undefined) return output;
+  if (filter.mode === 'exclude') return { ...output, exclude: [...output.exclude, ...filter.names] };
+  const { preset: _, ...rest } = output;
+  return { ...rest, include: filter.names };
 }
 
 /** Job and instance are fields of the target: they are its identity on each data point. */

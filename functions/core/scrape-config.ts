@@ -48,6 +48,14 @@ export interface OwnOfTargets {
   readonly settings?: Partial<ScrapeSettings>;
   /** Under those of the job. */
   readonly attributes?: Readonly<Record<string, string>>;
+  readonly filter?: TargetFilter;
+}
+
+/** Of the annotation `metrics.dynatrace.com/filter`: nothing but these metrics, or all of the job's but these. */
+export interface TargetFilter {
+  readonly mode: 'include' | 'exclude';
+  /** With `*` at their ends. */
+  readonly names: readonly string[];
 }
 
 export interface DnsSdConfig {
@@ -144,7 +152,10 @@ export interface ScrapeSettings {
   readonly enableCompression: boolean;
   /** `Authorization: <type> <credentials>`. */
   readonly authorization?: { readonly type: string; readonly credentials: SecretReference };
-  readonly basicAuth?: { readonly username: string; readonly password: SecretReference };
+  readonly basicAuth?: {
+    readonly username: string | { readonly secret: SecretReference };
+    readonly password: SecretReference;
+  };
   readonly tlsConfig?: TlsConfig;
   readonly httpHeaders: readonly HttpHeader[];
   readonly initialValue: InitialValue;
