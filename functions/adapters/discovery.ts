@@ -1,6 +1,31 @@
 /** A job's targets from all of its discoveries. Another kind of discovery is a file beside dns.ts and a line here. */
 import { type Discovered, type Discovery, joinDiscovered } from '../core/discovery.ts';
+import type { Clock } from '../core/ports.ts';
+import type { Secrets } from '../core/secrets.ts';
+import { createDnsDiscovery } from './dns.ts';
+import { type EksDeps, createEks } from './eks.ts';
+import type { Http } from './http.ts';
+import { createHttpDiscovery } from './http-sd.ts';
+import { createKubernetesDiscovery } from './kubernetes-sd.ts';
 import type { DnsSdConfig, HttpSdConfig, KubernetesSdConfig, ScrapeConfig } from '../core/scrape-config.ts';
+
+/** What the discoveries need of the world around them. */
+interface DiscoveryDeps {
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly secrets: Secrets;
+  /** AWS' own, for `eks://`; asked for only then. */
+  readonly aws: Pick<EksDeps, 'region' | 'credentials' | 'granted'>;
+}
+
+export function openDiscovery({ http, clock, secrets, aws }: DiscoveryDeps): Discovery<ScrapeConfig> {
+  const eks = createEks({ http, clock, ...aws });
+  return createDiscovery({
+    dns: createDnsDiscovery({ clock }),
+    http: createHttpDiscovery({ http, clock, secrets }),
+    kubernetes: createKubernetesDiscovery({ http, clock, secrets, eks }),
+  });
+}
 
 export interface Discoveries {
   readonly dns: Discovery<DnsSdConfig>;

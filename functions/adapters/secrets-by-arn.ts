@@ -1,8 +1,18 @@
 /** A secret in AWS Secrets Manager. */
-import { GetSecretValueCommand, ResourceNotFoundException } from '@aws-sdk/client-secrets-manager';
-import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  GetSecretValueCommand,
+  ResourceNotFoundException,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
 import type { SecretAnswer } from '../core/secrets.ts';
 import { isAccessDenied, awsFailure } from './aws-failure.ts';
+import type { ReadSecret } from './secrets.ts';
+
+/** With a client of its own. */
+export function openSecretsByArn(): ReadSecret {
+  const client = new SecretsManagerClient();
+  return (arn, signal) => readSecretByArn(client, arn, signal);
+}
 
 /** The whole secret in its current version. Never throws for what Secrets Manager does. */
 export async function readSecretByArn(

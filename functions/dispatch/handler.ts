@@ -4,9 +4,10 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import { systemClock } from '../adapters/clock.ts';
-import { createDiscovery } from '../adapters/discovery.ts';
-import { createDnsDiscovery } from '../adapters/dns.ts';
-import { required, requiredNumber } from '../adapters/env.ts';
+import { createAwsSecrets } from '../adapters/aws-secrets.ts';
+import { openDiscovery } from '../adapters/discovery.ts';
+import { list, required, requiredNumber } from '../adapters/env.ts';
+import { createHttp } from '../adapters/http.ts';
 import { createLog } from '../adapters/log.ts';
 import { logBugs } from '../adapters/log-bugs.ts';
 import { createOwing } from '../adapters/owing-dynamodb.ts';
@@ -22,14 +23,28 @@ const MARGIN_MS = 2_000;
 const log = createLog({ service: 'dispatch' });
 
 const prefix = required('PARAMETER_PREFIX');
-const parameters = createParameters({ client: new SSMClient(), prefix, clock: systemClock });
+const ssm = new SSMClient();
+const parameters = createParameters({ client: ssm, prefix, clock: systemClock });
+/** Of discoveries: their servers ask for credentials, too. */
+const secrets = createAwsSecrets({ clock: systemClock, ssm, prefix, granted: list('SECRETS') });
+
+const discover = openDiscovery({
+  http: createHttp({ clock: systemClock }),
+  clock: systemClock,
+  secrets,
+  aws: {
+    region: () => ssm.config.region(),
+    credentials: () => ssm.config.credentials(),
+    granted: list('EKS_CLUSTERS'),
+  },
+});
 
 const deps: DispatchDeps = {
   clock: systemClock,
   parameters,
   planning: {
     histories: createHistories(parameters.earlierVersions),
-    discover: createDiscovery({ dns: createDnsDiscovery({ clock: systemClock }) }),
+    discover,
   },
   prefix,
   maxStalenessMs: requiredNumber('MAX_STALENESS_MS'),

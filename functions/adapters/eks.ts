@@ -1,0 +1,197 @@
+/** Who speaks for an EKS cluster: its API server, its authority, and a token that is a signed request to STS. */
+import { SignatureV4 } from '@smithy/signature-v4';
+import { createHash, createHmac } from 'node:crypto';
+import type { Clock } from '../core/ports.ts';
+import type { Http } from './http.ts';
+
+/** EKS takes a token for 15 minutes after it was signed (aws-iam-authenticator); one is left for slow clocks. */
+const TOKEN_AGE_MS = 14 * 60_000;
+/** The signature's own life; the token outlives it. */
+const SIGNED_FOR_S = 60;
+/** Endpoint and authority of a cluster change when it is made anew. */
+const CLUSTER_AGE_MS = 15 * 60_000;
+/** DescribeCluster answers some KB. */
+const MAX_ANSWER_BYTES = 256 * 1024;
+const REQUEST_TIMEOUT_MS = 5_000;
+
+export interface EksDeps {
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly region: () => Promise<string>;
+  readonly credentials: ConstructorParameters<typeof SignatureV4>[0]['credentials'];
+  /** Names of the clusters that the deployment granted; undefined: the caller's own credentials decide. */
+  readonly granted?: readonly string[] | undefined;
+  /** Of the EKS API; for tests. Default: AWS' own. */
+  readonly eksUrl?: (region: string) => string;
+}
+
+export interface EksAccess {
+  readonly code: 'access';
+  readonly url: URL;
+  /** PEM. */
+  readonly ca: string;
+  readonly token: string;
+}
+
+/** `fresh` after the cluster refused the token. */
+export type Eks = (
+  cluster: string,
+  deadlineMs: number,
+  fresh: boolean,
+) => Promise<EksAccess | { readonly code: 'failed'; readonly message: string }>;
+
+interface Described {
+  readonly url: URL;
+  readonly ca: string;
+}
+
+interface Kept<T> {
+  readonly value: T;
+  readonly atMs: number;
+}
+
+export function createEks(deps: EksDeps): Eks {
+  const clusters = new Map<string, Kept<Described>>();
+  const tokens = new Map<string, Kept<string>>();
+  const { clock, granted } = deps;
+  const recent = <T>(kept: Kept<T> | undefined, maxAgeMs: number): T | undefined => {
+    const ageMs = kept === undefined ? Infinity : clock.wallMs() - kept.atMs;
+    return ageMs >= 0 && ageMs < maxAgeMs ? kept?.value : undefined;
+  };
+  return async (cluster, deadlineMs, fresh) => {
+    const failed = (cause: string) => ({
+      code: 'failed' as const,
+      message: `cannot reach the cluster ${cluster}: ${cause}`,
+    });
+    if (granted?.includes(cluster) === false)
+      return failed("it is not granted; name it in the construct's prop discovery.eks");
+    try {
+      const known = fresh ? undefined : recent(clusters.get(cluster), CLUSTER_AGE_MS);
+      const described = known ?? (await describeCluster(cluster, deadlineMs, deps));
+      if (typeof described === 'string') return failed(described);
+      if (known === undefined) clusters.set(cluster, { value: described, atMs: clock.wallMs() });
+      const kept = fresh ? undefined : recent(tokens.get(cluster), TOKEN_AGE_MS);
+      const token = kept ?? (await signToken(cluster, deps));
+      if (kept === undefined) tokens.set(cluster, { value: token, atMs: clock.wallMs() });
+      return { code: 'access', ...described, token };
+    } catch (error) {
+      // Of the credentials or the region; the SDK's own sentence holds neither.
+      return failed(
+        `${error instanceof Error ? error.message : 'no credentials'}; check the AWS credentials`,
+      );
+    }
+  };
+}
+
+/** eks:DescribeCluster (Amazon EKS API reference), signed by hand: the SDK's client would be as large as all this. */
+async function describeCluster(
+  cluster: string,
+  runDeadlineMs: number,
+  deps: EksDeps,
+): Promise<Described | string> {
+  const { http, clock } = deps;
+  const region = await deps.region();
+  const url = new URL(`/clusters/${cluster}`, (deps.eksUrl ?? eksUrl)(region));
+  const signed = await signerOf('eks', region, deps).sign(requestTo(url), { signingDate: dateOf(clock) });
+  const result = await http.request({
+    method: 'GET',
+    url,
+    headers: signed.headers,
+    deadlineMs: Math.min(runDeadlineMs, clock.monotonicMs() + REQUEST_TIMEOUT_MS),
+    maxBytes: MAX_ANSWER_BYTES,
+  });
+  if (result.code !== 'answer') return `the EKS API did not answer (${result.cause})`;
+  if (result.status === 404) return `there is no such cluster in ${region}`;
+  if (result.status === 403)
+    return "eks:DescribeCluster is denied; grant it by the construct's prop discovery.eks";
+  const described = result.status === 200 ? readCluster(result.body) : undefined;
+  return described ?? `the EKS API answered status ${result.status}, and no cluster`;
+}
+
+function readCluster(body: Uint8Array): Described | undefined {
+  try {
+    const { cluster } = JSON.parse(new TextDecoder().decode(body)) as {
+      readonly cluster: {
+        readonly endpoint: string;
+        readonly certificateAuthority: { readonly data: string };
+      };
+    };
+    const url = URL.parse(cluster.endpoint);
+    const ca = Buffer.from(cluster.certificateAuthority.data, 'base64').toString();
+    return url?.protocol === 'https:' && ca.includes('-----BEGIN CERTIFICATE-----') ? { url, ca } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** As `aws eks get-token` makes it: GetCallerIdentity, presigned, with the cluster's name as a signed header. */
+async function signToken(cluster: string, deps: EksDeps): Promise<string> {
+  const region = await deps.region();
+  const url = new URL(
+    `https://sts.${region}.${suffixOf(region)}/?Action=GetCallerIdentity&Version=2011-06-15`,
+  );
+  const request = requestTo(url);
+  const { query = {}, path } = await signerOf('sts', region, deps).presign(
+    { ...request, headers: { ...request.headers, 'x-k8s-aws-id': cluster } },
+    {
+      expiresIn: SIGNED_FOR_S,
+      signingDate: dateOf(deps.clock),
+      // In the query it would not be the header that EKS asks for.
+      unhoistableHeaders: new Set(['x-k8s-aws-id']),
+    },
+  );
+  const signed = new URL(path, url);
+  for (const [name, value] of Object.entries(query)) signed.searchParams.set(name, String(value));
+  return `k8s-aws-v1.${Buffer.from(signed.href).toString('base64url')}`;
+}
+
+function requestTo(url: URL) {
+  return {
+    method: 'GET',
+    protocol: url.protocol,
+    hostname: url.hostname,
+    path: url.pathname,
+    query: Object.fromEntries(url.searchParams),
+    headers: { host: url.host },
+  };
+}
+
+function signerOf(service: string, region: string, { credentials }: EksDeps): SignatureV4 {
+  return new SignatureV4({ service, region, credentials, sha256: Sha256 });
+}
+
+function dateOf({ wallMs }: Clock): Date {
+  return new Date(wallMs());
+}
+
+function eksUrl(region: string): string {
+  return `https://eks.${region}.${suffixOf(region)}`;
+}
+
+function suffixOf(region: string): string {
+  return region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+}
+
+/** SHA-256, and HMAC with a key, in the shape that the signer asks for. */
+class Sha256 {
+  readonly #hash;
+
+  constructor(key?: string | ArrayBuffer | ArrayBufferView) {
+    this.#hash = key === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(key));
+  }
+
+  update(data: string | ArrayBuffer | ArrayBufferView): void {
+    this.#hash.update(bytesOf(data));
+  }
+
+  digest(): Promise<Uint8Array> {
+    return Promise.resolve(this.#hash.digest());
+  }
+}
+
+function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
+  if (typeof data === 'string') return Buffer.from(data);
+  return data instanceof ArrayBuffer
+    ? new Uint8Array(data)
+    : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
