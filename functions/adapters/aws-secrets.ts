@@ -2,7 +2,10 @@
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { Clock } from '../core/ports.ts';
 import { type Secrets, tokenNameOf } from '../core/secrets.ts';
+import type { Eks } from './eks.ts';
+import type { Http } from './http.ts';
 import { type ReadSecret, createSecrets } from './secrets.ts';
+import { createKubernetesSecrets } from './secrets-kubernetes.ts';
 import { readSsmSecret } from './secrets-ssm.ts';
 
 interface AwsSecretsDeps {
@@ -12,14 +15,20 @@ interface AwsSecretsDeps {
   readonly prefix: string;
   /** Names and ARNs beside those, from the construct's prop `secrets`. */
   readonly granted: readonly string[];
+  /** `<cluster>/<namespace>` of EKS whose secrets annotations may refer to. */
+  readonly kubernetes: readonly string[];
+  readonly http: Http;
+  readonly eks: Eks;
 }
 
-export function createAwsSecrets({ clock, ssm, prefix, granted }: AwsSecretsDeps): Secrets {
+export function createAwsSecrets(deps: AwsSecretsDeps): Secrets {
+  const { clock, ssm, prefix, granted, kubernetes, http, eks } = deps;
   return createSecrets({
     clock,
-    grants: { prefix, granted, tokenName: tokenNameOf(prefix) },
+    grants: { prefix, granted, tokenName: tokenNameOf(prefix), kubernetes },
     ssm: (name, signal) => readSsmSecret(ssm, name, signal),
     secretsManager: openSecretsManager(),
+    kubernetes: createKubernetesSecrets({ http, clock, eks }),
   });
 }
 

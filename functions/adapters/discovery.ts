@@ -3,7 +3,7 @@ import { type Discovered, type Discovery, joinDiscovered } from '../core/discove
 import type { Clock } from '../core/ports.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { createDnsDiscovery } from './dns.ts';
-import { type EksDeps, createEks } from './eks.ts';
+import type { Eks } from './eks.ts';
 import type { Http } from './http.ts';
 import { createHttpDiscovery } from './http-sd.ts';
 import { createKubernetesDiscovery } from './kubernetes-sd.ts';
@@ -14,12 +14,10 @@ interface DiscoveryDeps {
   readonly http: Http;
   readonly clock: Clock;
   readonly secrets: Secrets;
-  /** AWS' own, for `eks://`; asked for only then. */
-  readonly aws: Pick<EksDeps, 'region' | 'credentials' | 'granted'>;
+  readonly eks: Eks;
 }
 
-export function openDiscovery({ http, clock, secrets, aws }: DiscoveryDeps): Discovery<ScrapeConfig> {
-  const eks = createEks({ http, clock, ...aws });
+export function openDiscovery({ http, clock, secrets, eks }: DiscoveryDeps): Discovery<ScrapeConfig> {
   return createDiscovery({
     dns: createDnsDiscovery({ clock }),
     http: createHttpDiscovery({ http, clock, secrets }),

@@ -2,6 +2,7 @@
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { systemClock } from '../adapters/clock.ts';
 import { openDiscovery } from '../adapters/discovery.ts';
+import { createEks } from '../adapters/eks.ts';
 import { createHttp } from '../adapters/http.ts';
 import { createEnvSecrets } from '../adapters/secrets-env.ts';
 import type { Discovery } from '../core/discovery.ts';
@@ -17,6 +18,11 @@ export function openLocalDiscovery(secrets: Secrets = createEnvSecrets(process.e
   const http = createHttp({ clock: systemClock });
   // Of any client: region and credentials as the AWS command line finds them, looked for when they are needed.
   const { config } = new SSMClient();
-  const aws = { region: () => config.region(), credentials: () => config.credentials() };
-  return { discover: openDiscovery({ http, clock: systemClock, secrets, aws }), close: () => http.close() };
+  const eks = createEks({
+    http,
+    clock: systemClock,
+    region: () => config.region(),
+    credentials: () => config.credentials(),
+  });
+  return { discover: openDiscovery({ http, clock: systemClock, secrets, eks }), close: () => http.close() };
 }

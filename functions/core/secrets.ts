@@ -21,16 +21,37 @@ export type Secrets = (
 export type SecretPlace =
   | { readonly store: 'ssm'; readonly name: string }
   /** `field` of a JSON object; absent: the whole text. */
-  | { readonly store: 'secrets_manager'; readonly arn: string; readonly field?: string };
+  | { readonly store: 'secrets_manager'; readonly arn: string; readonly field?: string }
+  /** Of a pod's annotation; `id` is the whole reference. */
+  | { readonly store: 'kubernetes'; readonly id: string; readonly object: KubernetesObject };
+
+/** A field of a Secret or a ConfigMap in an EKS cluster. */
+export interface KubernetesObject {
+  readonly cluster: string;
+  readonly kind: 'secret' | 'configmap';
+  readonly namespace: string;
+  readonly name: string;
+  readonly field: string;
+}
 
 /** Neither `:version` nor an ARN behind `ssm:`: a name has one spelling, so that it can be granted and refused by name. */
 const SSM = /^ssm:(\/?[\w.-]+(?:\/[\w.-]+)*)$/;
 const ARN = /^(arn:aws[\w-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@!-]+)(?:#(.+))?$/;
 
+/** As core/kubernetes/annotated writes it. */
+const KUBERNETES = /^eks:\/\/([\w-]+)\/(secret|configmap)\/([\w.-]+)\/([\w.-]+)\/([\w.-]+)$/;
+
 /** Undefined for what is no reference: it may be a secret itself, so it is never printed. */
 export function placeOf(reference: SecretReference): SecretPlace | undefined {
   const name = SSM.exec(reference)?.[1];
   if (name !== undefined) return { store: 'ssm', name };
+  const [, cluster = '', kind, namespace = '', object = '', of = ''] = KUBERNETES.exec(reference) ?? [];
+  if (kind === 'secret' || kind === 'configmap')
+    return {
+      store: 'kubernetes',
+      id: reference,
+      object: { cluster, kind, namespace, name: object, field: of },
+    };
   const [, arn, field] = ARN.exec(reference) ?? [];
   if (arn === undefined) return undefined;
   return { store: 'secrets_manager', arn, ...(field === undefined ? {} : { field }) };
@@ -52,12 +73,14 @@ export interface SecretGrants {
   readonly granted: readonly string[];
   /** The name of the Dynatrace API token: sent to Dynatrace and to nobody else, whatever is granted. */
   readonly tokenName: string;
+  /** `<cluster>/<namespace>` whose Secrets and ConfigMaps annotations may refer to; from the prop `discovery`. */
+  readonly kubernetes: readonly string[];
 }
 
 /** Why a target document may not ask for this secret; undefined: it may. */
 export function refusalOf(
   place: SecretPlace,
-  { prefix, granted, tokenName }: SecretGrants,
+  { prefix, granted, tokenName, kubernetes }: SecretGrants,
 ): string | undefined {
   if (place.store === 'ssm') {
     const { name } = place;
@@ -69,6 +92,12 @@ export function refusalOf(
     return isGranted
       ? undefined
       : `cannot read the secret ssm:${name}: it is not below ${prefix}/secrets/; put it there, or grant it with the construct's prop secrets`;
+  }
+  if (place.store === 'kubernetes') {
+    const { cluster, namespace } = place.object;
+    return kubernetes.includes(`${cluster}/${namespace}`)
+      ? undefined
+      : `cannot read the secret ${place.id}: it is not granted; set readSecrets of the cluster, and its namespace, in the construct's prop discovery.eks`;
   }
   const { arn } = place;
   return granted

@@ -6,6 +6,7 @@ import middy from '@middy/core';
 import { systemClock } from '../adapters/clock.ts';
 import { createAwsSecrets } from '../adapters/aws-secrets.ts';
 import { openDiscovery } from '../adapters/discovery.ts';
+import { createEks } from '../adapters/eks.ts';
 import { list, required, requiredNumber } from '../adapters/env.ts';
 import { createHttp } from '../adapters/http.ts';
 import { createLog } from '../adapters/log.ts';
@@ -25,19 +26,25 @@ const log = createLog({ service: 'dispatch' });
 const prefix = required('PARAMETER_PREFIX');
 const ssm = new SSMClient();
 const parameters = createParameters({ client: ssm, prefix, clock: systemClock });
-/** Of discoveries: their servers ask for credentials, too. */
-const secrets = createAwsSecrets({ clock: systemClock, ssm, prefix, granted: list('SECRETS') });
-
-const discover = openDiscovery({
-  http: createHttp({ clock: systemClock }),
+const http = createHttp({ clock: systemClock });
+const eks = createEks({
+  http,
   clock: systemClock,
-  secrets,
-  aws: {
-    region: () => ssm.config.region(),
-    credentials: () => ssm.config.credentials(),
-    granted: list('EKS_CLUSTERS'),
-  },
+  region: () => ssm.config.region(),
+  credentials: () => ssm.config.credentials(),
+  granted: list('EKS_CLUSTERS'),
 });
+/** Of discoveries: their servers ask for credentials, too. */
+const secrets = createAwsSecrets({
+  clock: systemClock,
+  ssm,
+  prefix,
+  granted: list('SECRETS'),
+  kubernetes: [],
+  http,
+  eks,
+});
+const discover = openDiscovery({ http, clock: systemClock, secrets, eks });
 
 const deps: DispatchDeps = {
   clock: systemClock,

@@ -1,25 +1,23 @@
 /** The worker: one message of the FIFO queue per invocation. Here is decided who meets whom. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import type { SQSEvent } from 'aws-lambda';
+import { createAwsSecrets } from '../adapters/aws-secrets.ts';
 import { systemClock } from '../adapters/clock.ts';
-import { optional, required, requiredNumber } from '../adapters/env.ts';
+import { createEks } from '../adapters/eks.ts';
+import { list, optional, required, requiredNumber } from '../adapters/env.ts';
 import { createExport } from '../adapters/export.ts';
 import { createHttp } from '../adapters/http.ts';
 import { createLog } from '../adapters/log.ts';
 import { logBugs } from '../adapters/log-bugs.ts';
 import { type ParameterValue, createParameters } from '../adapters/parameters-ssm.ts';
 import { createScrape } from '../adapters/scrape.ts';
-import { createSecrets } from '../adapters/secrets.ts';
-import { readSecretByArn } from '../adapters/secrets-by-arn.ts';
-import { readSsmSecret } from '../adapters/secrets-ssm.ts';
 import { createSelfMetrics } from '../adapters/self-metrics.ts';
 import { createState } from '../adapters/state-dynamodb.ts';
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import { createMemory } from '../core/point-names.ts';
-import { type Secrets, tokenNameOf } from '../core/secrets.ts';
+import type { Secrets } from '../core/secrets.ts';
 import { createToldOnce } from '../core/told-once.ts';
 import { type WorkDeps, workOff } from './work-off.ts';
 
@@ -27,22 +25,26 @@ const log = createLog({ service: 'scrape' });
 const clock = systemClock;
 const http = createHttp({ clock });
 const ssm = new SSMClient();
-const secretsManager = new SecretsManagerClient();
 const prefix = required('PARAMETER_PREFIX');
 const parameters = createParameters({ client: ssm, prefix, clock });
 const fixedEndpoint = optional('ENDPOINT');
 const inVpc = optional('IN_VPC');
 
-/** What target documents may refer to: everything below `<prefix>/secrets/`, and what the deployment granted beside. */
-const targetSecrets = createSecrets({
+/** What documents and annotations may refer to, beside everything below `<prefix>/secrets/`: what the deployment granted. */
+const targetSecrets = createAwsSecrets({
   clock,
-  grants: {
-    prefix,
-    granted: (optional('SECRETS') ?? '').split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()])),
-    tokenName: tokenNameOf(prefix),
-  },
-  ssm: (name, signal) => readSsmSecret(ssm, name, signal),
-  secretsManager: (arn, signal) => readSecretByArn(secretsManager, arn, signal),
+  ssm,
+  prefix,
+  granted: list('SECRETS'),
+  kubernetes: list('EKS_SECRETS'),
+  http,
+  eks: createEks({
+    http,
+    clock,
+    region: () => ssm.config.region(),
+    credentials: () => ssm.config.credentials(),
+    granted: list('EKS_CLUSTERS'),
+  }),
 });
 
 /** Kept over invocations: sockets, parameters a minute old, and the run's memory. Never a baseline. */

@@ -53,7 +53,7 @@ describe('what a document may ask for', () => {
   const refusal = (reference: string, granted: readonly string[] = [], tokenName = tokenNameOf(PREFIX)) => {
     const place = placeOf(reference);
     assert(place);
-    return refusalOf(place, { prefix: PREFIX, granted, tokenName });
+    return refusalOf(place, { prefix: PREFIX, granted, tokenName, kubernetes: [] });
   };
 
   test('everything below <prefix>/secrets/, and what was granted by name', () => {
