@@ -45,19 +45,10 @@ interface Described {
   readonly ca: string;
 }
 
-interface Kept<T> {
-  readonly value: T;
-  readonly atMs: number;
-}
-
 export function createEks(deps: EksDeps): Eks {
-  const clusters = new Map<string, Kept<Described>>();
-  const tokens = new Map<string, Kept<string>>();
   const { clock, granted } = deps;
-  const recent = <T>(kept: Kept<T> | undefined, maxAgeMs: number): T | undefined => {
-    const ageMs = kept === undefined ? Infinity : clock.wallMs() - kept.atMs;
-    return ageMs >= 0 && ageMs < maxAgeMs ? kept?.value : undefined;
-  };
+  const describe = remembering<Described>(clock, CLUSTER_AGE_MS);
+  const sign = remembering<string>(clock, TOKEN_AGE_MS);
   return async (cluster, deadlineMs, fresh) => {
     const failed = (cause: string) => ({
       code: 'failed' as const,
@@ -66,14 +57,11 @@ export function createEks(deps: EksDeps): Eks {
     if (granted?.includes(cluster) === false)
       return failed("it is not granted; name it in the construct's prop discovery.eks");
     try {
-      const known = fresh ? undefined : recent(clusters.get(cluster), CLUSTER_AGE_MS);
-      const described = known ?? (await describeCluster(cluster, deadlineMs, deps));
-      if (typeof described === 'string') return failed(described);
-      if (known === undefined) clusters.set(cluster, { value: described, atMs: clock.wallMs() });
-      const kept = fresh ? undefined : recent(tokens.get(cluster), TOKEN_AGE_MS);
-      const token = kept ?? (await signToken(cluster, deps));
-      if (kept === undefined) tokens.set(cluster, { value: token, atMs: clock.wallMs() });
-      return { code: 'access', ...described, token };
+      const described = await describe(cluster, fresh, () => describeCluster(cluster, deadlineMs, deps));
+      if ('cause' in described) return failed(described.cause);
+      const token = await sign(cluster, fresh, async () => ({ value: await signToken(cluster, deps) }));
+      if ('cause' in token) return failed(token.cause);
+      return { code: 'access', ...described.value, token: token.value };
     } catch (error) {
       // Of the credentials or the region; the SDK's own sentence holds neither.
       return failed(
@@ -83,12 +71,41 @@ export function createEks(deps: EksDeps): Eks {
   };
 }
 
+/** What a cluster has, or why that is not known. */
+type Answer<T> = { readonly value: T } | { readonly cause: string };
+
+type Remembering<T> = (cluster: string, fresh: boolean, ask: () => Promise<Answer<T>>) => Promise<Answer<T>>;
+
+/** By cluster; those who ask at the same time ask once. */
+function remembering<T>({ wallMs }: Clock, maxAgeMs: number): Remembering<T> {
+  const remembered = new Map<string, { readonly answer: Answer<T>; readonly atMs: number }>();
+  const underWay = new Map<string, Promise<Answer<T>>>();
+  return (cluster, fresh, ask) => {
+    const known = remembered.get(cluster);
+    // Wall time, since a frozen sandbox may stop the other clock; a step backwards counts as old.
+    const ageMs = known === undefined ? Infinity : wallMs() - known.atMs;
+    if (known !== undefined && !fresh && ageMs >= 0 && ageMs < maxAgeMs) return Promise.resolve(known.answer);
+    const askNow = async (): Promise<Answer<T>> => {
+      try {
+        const answer = await ask();
+        if ('value' in answer) remembered.set(cluster, { answer, atMs: wallMs() });
+        return answer;
+      } finally {
+        underWay.delete(cluster);
+      }
+    };
+    const asking = underWay.get(cluster) ?? askNow();
+    underWay.set(cluster, asking);
+    return asking;
+  };
+}
+
 /** eks:DescribeCluster (Amazon EKS API reference), signed by hand: the SDK's client would be as large as all this. */
 async function describeCluster(
   cluster: string,
   runDeadlineMs: number,
   deps: EksDeps,
-): Promise<Described | string> {
+): Promise<Answer<Described>> {
   const { http, clock } = deps;
   const region = await deps.region();
   const url = new URL(`/clusters/${cluster}`, (deps.eksUrl ?? eksUrl)(region));
@@ -100,13 +117,20 @@ async function describeCluster(
     deadlineMs: Math.min(runDeadlineMs, clock.monotonicMs() + REQUEST_TIMEOUT_MS),
     maxBytes: MAX_ANSWER_BYTES,
   });
-  if (result.code !== 'answer') return `the EKS API did not answer (${result.cause})`;
-  if (result.status === 404) return `there is no such cluster in ${region}`;
-  if (result.status === 403)
-    return "eks:DescribeCluster is denied; grant it by the construct's prop discovery.eks";
-  const described = result.status === 200 ? readCluster(result.body) : undefined;
-  return described ?? `the EKS API answered status ${result.status}, and no cluster`;
+  if (result.code !== 'answer')
+    return { cause: `the EKS API did not answer (${result.cause}); check the way to eks.${region}` };
+  const { status } = result;
+  if (status === 404)
+    return { cause: `there is no such cluster in ${region}; check its name, and the account` };
+  if (status === 403)
+    return { cause: "eks:DescribeCluster is denied; grant it by the construct's prop discovery.eks" };
+  if (status !== 200) return { cause: `the EKS API answered status ${status}` };
+  const value = readCluster(result.body);
+  return value === undefined ? { cause: NO_ENDPOINT } : { value };
 }
+
+const NO_ENDPOINT =
+  'the EKS API told no endpoint over https with a certificate authority; is the cluster active?';
 
 function readCluster(body: Uint8Array): Described | undefined {
   try {

@@ -1,5 +1,5 @@
 /** `http_sd_configs`: asks as Prometheus asks (discovery/http), and takes nothing but what Prometheus takes. */
-import { type Discovery, type ListAnswer, rememberLists } from '../core/discovery.ts';
+import type { Discovery, ListAnswer } from '../core/discovery.ts';
 import type { Clock } from '../core/ports.ts';
 import type { HttpSdConfig } from '../core/scrape-config.ts';
 import type { Secrets } from '../core/secrets.ts';
@@ -7,6 +7,7 @@ import { readTargetList } from '../core/target-list.ts';
 import { clientRequest } from './client-request.ts';
 import type { Http, HttpAnswer } from './http.ts';
 import { type Got, getFollowing, nameOf } from './redirects.ts';
+import { rememberLists } from './remembered-lists.ts';
 
 /** Bytes of one list: 10,000 targets with a KB of labels each would be twice that, and no message would hold them. */
 export const MAX_LIST_BYTES = 4 * 1024 * 1024;
@@ -57,7 +58,8 @@ async function fetchList(
   const cause = describeRefusal(got);
   if (cause !== undefined) return failed(cause);
   const { body } = (got as Extract<Got, { code: 'answer' }>).answer;
-  const groups = readTargetList(new TextDecoder().decode(body));
+  // A byte order mark is no JSON to Go either.
+  const groups = readTargetList(new TextDecoder('utf-8', { ignoreBOM: true }).decode(body));
   if (typeof groups === 'string') return failed(groups);
   const labelled = groups.map((group) => ({ ...group, labels: { ...group.labels, __meta_url: text } }));
   return { code: 'list', groups: labelled, problems: [] };

@@ -1,5 +1,5 @@
 /** `kubernetes_sd_configs` of role `pod`: Prometheus watches, here each tick lists; Dynatrace's annotations on request. */
-import { type Discovery, type ListAnswer, rememberLists } from '../core/discovery.ts';
+import type { Discovery, ListAnswer } from '../core/discovery.ts';
 import {
   type AnnotatedService,
   annotatedGroups,
@@ -15,11 +15,14 @@ import { clientRequest } from './client-request.ts';
 import type { Eks } from './eks.ts';
 import type { Http } from './http.ts';
 import { type ApiServer, type ListFailure, listObjects } from './kubernetes-lists.ts';
+import { rememberLists } from './remembered-lists.ts';
 
 /** Less than a tick: pods are listed once in each, by however many jobs. */
 const REFRESH_MS = 30_000;
 /** Workloads are only looked at for misplaced annotations: no hurry. */
 export const HINTS_EVERY_MS = 10 * 60_000;
+/** And the targets of this tick wait for them so long at most. */
+const HINTS_WITHIN_MS = 2_000;
 /** Sentences of one source in one tick; a cluster full of the same mistake need not fill the log. */
 export const MAX_NAMED_PROBLEMS = 10;
 
@@ -186,12 +189,13 @@ async function hints(
   const lastMs = hintedAtMs.get(key);
   if (lastMs !== undefined && nowMs >= lastMs && nowMs - lastMs < HINTS_EVERY_MS) return [];
   hintedAtMs.set(key, nowMs);
+  const deadlineMs = Math.min(server.deadlineMs, server.clock.monotonicMs() + HINTS_WITHIN_MS);
   const found: string[] = [];
   for (const [what, kind] of WORKLOADS) {
     for (const path of pathsOf(config, '/apis/apps/v1', what)) {
       let ofPath: string[] = [];
       const listed = await listObjects(
-        server,
+        { ...server, deadlineMs },
         path,
         {},
         {

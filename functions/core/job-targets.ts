@@ -1,5 +1,11 @@
 /** The targets of one job: what its discoveries found, relabelled, each once. */
-import type { OutputSettings, ScrapeConfig, TargetFilter, TargetGroup } from './scrape-config.ts';
+import type {
+  OutputSettings,
+  ScrapeConfig,
+  ScrapeSettings,
+  TargetFilter,
+  TargetGroup,
+} from './scrape-config.ts';
 import type { Labels, Target } from './model.ts';
 import type { RelabelRule } from './relabel/relabel.ts';
 import { populateLabels } from './relabel/target-labels.ts';
@@ -35,8 +41,7 @@ export function targetsOfJob(
         const { labels: all, intervalMs, timeoutMs, ...identity } = populated.target;
         const target: Target = {
           ...createTarget(identity, intervalMs, own?.uid),
-          ...config.settings,
-          ...own?.settings,
+          ...settingsOf(config.settings, own?.settings),
           attributes: { ...own?.attributes, ...config.settings.attributes },
           output: filtered(config.settings.output, own?.filter),
           timeoutMs,
@@ -54,6 +59,13 @@ export function targetsOfJob(
   const cause = `it has ${targets.size} targets, and target_limit is ${targetLimit}`;
   const limit = `cannot scrape the job ${jobName}: ${cause}; raise the limit, or drop targets by relabel_configs`;
   return { targets: [], dropped, problems: [...problems, limit] };
+}
+
+/** The job's, under those of the targets; a request has one Authorization header. */
+function settingsOf(job: ScrapeSettings, own: Partial<ScrapeSettings> = {}): ScrapeSettings {
+  const { authorization: _, basicAuth: __, ...rest } = job;
+  const isOwn = own.authorization !== undefined || own.basicAuth !== undefined;
+  return { ...(isOwn ? rest : job), ...own };
 }
 
 /** What a target's own annotation lets through, of what the job sends. */

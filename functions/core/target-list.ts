@@ -28,21 +28,39 @@ export function readTargetList(text: string): readonly TargetGroup[] | string {
 
 function readGroup(item: unknown): TargetGroup | string {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return 'is no mapping';
-  const { targets, labels, ...others } = item as Readonly<Record<string, unknown>>;
-  if (Object.keys(others).length > 0) return 'has a key beside targets and labels';
-  if (!isTextList(targets ?? [])) return 'has targets that are no list of texts';
-  if (!isTextMap(labels ?? {})) return 'has labels that are no mapping of texts';
+  let targets: unknown = [];
+  let labels: unknown = {};
+  for (const [key, value] of Object.entries(item)) {
+    // Go's names of fields have no case, and its null is nothing.
+    const name = key.toUpperCase();
+    if (name === 'TARGETS') targets = value ?? [];
+    else if (name === 'LABELS') labels = value ?? {};
+    else return 'has a key beside targets and labels';
+  }
+  if (!isTextList(targets)) return 'has targets that are no list of texts';
+  if (!isTextMap(labels)) return 'has labels that are no mapping of texts';
   return {
-    targets: (targets ?? []) as readonly string[],
-    labels: (labels ?? {}) as Readonly<Record<string, string>>,
+    targets: targets.map(textOf),
+    labels: Object.fromEntries(Object.entries(labels).map(([name, text]) => [textOf(name), textOf(text)])),
   };
 }
 
-function isTextList(value: unknown): boolean {
-  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+type Text = string | null;
+
+function isTextList(value: unknown): value is readonly Text[] {
+  return Array.isArray(value) && value.every(isText);
 }
 
-function isTextMap(value: unknown): boolean {
+function isTextMap(value: unknown): value is Readonly<Record<string, Text>> {
   const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isMap && Object.entries(value).every(([name, text]) => name !== '' && typeof text === 'string');
+  return isMap && Object.entries(value).every(([name, text]) => name !== '' && isText(text));
+}
+
+function isText(value: unknown): value is Text {
+  return typeof value === 'string' || value === null;
+}
+
+/** Half a surrogate is U+FFFD to Go. */
+function textOf(text: Text): string {
+  return (text ?? '').toWellFormed();
 }

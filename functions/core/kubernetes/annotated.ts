@@ -5,6 +5,7 @@ import {
   type ObjectReference,
   type ReferenceKey,
   type ScrapeAnnotations,
+  readPortNumber,
   readScrapeAnnotations,
 } from './annotations.ts';
 import type { Pod, Service, StringMap, Workload } from './objects.ts';
@@ -56,7 +57,7 @@ export function annotatedGroups(
   const groups = new Map<string, TargetGroup>();
   const problems: string[] = [];
   for (const { who, annotations, port } of asked) {
-    const settings = settingsOf(annotations, cluster);
+    const settings = settingsOf(annotations, pod.namespace, cluster);
     const [fault] = [...annotations.faults, ...(port === undefined ? [NO_PORT] : []), ...settings.faults];
     if (fault !== undefined || port === undefined) {
       problems.push(`cannot scrape ${who}: ${fault ?? NO_PORT}`);
@@ -80,14 +81,16 @@ function picks({ namespace, selector }: Service, pod: Pod): boolean {
   );
 }
 
-/** The annotation's, else the first target port of the service, else the first TCP port; names are those of the pod. */
+/**
+ * The annotation's, else the first target port of the service, else the first TCP port. Names are those of the pod's
+ * ports, as a Service's are (Kubernetes, "Service", targetPort).
+ */
 function portOf(pod: Pod, { port }: ScrapeAnnotations, service?: Service): number | undefined {
-  const ports = pod.containers.flatMap((container) => (container.isInit ? [] : container.ports));
+  const ports = pod.containers.flatMap((container) => (container.isLasting ? container.ports : []));
+  const tcp = ports.filter(({ protocol }) => protocol === 'TCP');
   const asked = port ?? service?.ports[0];
-  if (asked === undefined) return ports.find(({ protocol }) => protocol === 'TCP')?.number;
-  const number = Number(asked);
-  if (Number.isInteger(number)) return number >= 1 && number <= 65_535 ? number : undefined;
-  return ports.find(({ name }) => name === asked)?.number;
+  if (asked === undefined) return tcp[0]?.number;
+  return readPortNumber(asked) ?? tcp.find(({ name }) => name === asked)?.number;
 }
 
 function groupOf(
@@ -117,9 +120,11 @@ interface AnnotatedSettings {
 
 function settingsOf(
   { references, insecureSkipVerify }: ScrapeAnnotations,
+  namespace: string,
   cluster: string | undefined,
 ): AnnotatedSettings {
-  if (cluster === undefined && Object.keys(references).length > 0) return { own: {}, faults: [NOT_EKS] };
+  const referred = Object.values(references);
+  if (cluster === undefined && referred.length > 0) return { own: {}, faults: [NOT_EKS] };
   const of = (key: ReferenceKey): SecretReference | undefined => {
     const reference = references[key];
     return reference === undefined || cluster === undefined ? undefined : referenceTo(cluster, reference);
@@ -131,6 +136,7 @@ function settingsOf(
     of('http.auth.basic.password'),
   ];
   const faults = [
+    ...(referred.some((one) => one.kind === 'secret' && one.namespace !== namespace) ? [FOREIGN_SECRET] : []),
     ...((cert === undefined) === (key === undefined) ? [] : [HALF_CERTIFICATE]),
     ...((username === undefined) === (password === undefined) ? [] : [HALF_BASIC]),
     ...(token !== undefined && password !== undefined ? [TWO_WAYS] : []),
@@ -155,6 +161,9 @@ function settingsOf(
 
 const NOT_EKS =
   'its annotations refer to secrets, which are read of EKS clusters only; write api_server: eks://<cluster>, or authorization and tls_config in the document';
+/** Or whoever may write a pod in one namespace would be sent the secrets of another. */
+const FOREIGN_SECRET =
+  'its annotations refer to a Secret of another namespace, which is not sent to its pods; copy the Secret into theirs';
 const HALF_CERTIFICATE = `a client certificate needs both ${ANNOTATION}tls.crt and ${ANNOTATION}tls.key; write the other one too`;
 const HALF_BASIC = `it needs both ${ANNOTATION}http.auth.basic.username and .password; write the other one too`;
 const TWO_WAYS = `${ANNOTATION}http.auth and http.auth.basic stand beside each other; remove one of the two`;

@@ -19,7 +19,7 @@ export interface ObjectReference {
 }
 
 export interface ScrapeAnnotations {
-  /** Absent: the first port. On a service it may be the name of a port of the pod. */
+  /** Absent: the first port. A number, or the name of a port of the pod. */
   readonly port?: string;
   /** Absent: found out, as everywhere. */
   readonly path?: string;
@@ -53,7 +53,7 @@ export function readScrapeAnnotations(annotations: StringMap): ScrapeAnnotations
       faults.push(wrong(key, 'neither true nor false', 'write "true" or "false"'));
     return text === 'true';
   };
-  if (port !== undefined && !/^(?:[1-9]\d{0,4}|[a-z0-9-]{1,15})$/.test(port))
+  if (port !== undefined && readPortNumber(port) === undefined && !PORT_NAME.test(port))
     faults.push(wrong('port', 'no port', 'write its number, such as "8000"'));
   const references: Partial<Record<ReferenceKey, ObjectReference>> = {};
   for (const key of REFERENCE_KEYS) {
@@ -73,6 +73,15 @@ export function readScrapeAnnotations(annotations: StringMap): ScrapeAnnotations
     references,
     faults,
   };
+}
+
+/** As Kubernetes names ports (RFC 6335 section 5.1): with a letter in it. */
+const PORT_NAME = /^(?=.*[a-z])[a-z0-9-]{1,15}$/;
+
+/** Undefined for what is no number of a port. */
+export function readPortNumber(port: number | string): number | undefined {
+  const number = typeof port === 'number' || /^\d{1,5}$/.test(port) ? Number(port) : Number.NaN;
+  return Number.isInteger(number) && number >= 1 && number <= 65_535 ? number : undefined;
 }
 
 const REFERENCE_REMEDY = 'write secret:<namespace>:<name>:<field>';
@@ -105,6 +114,8 @@ function readFilter(text: string | undefined, faults: string[]): TargetFilter | 
     (mode === 'include' || mode === 'exclude') &&
     Array.isArray(names) &&
     names.length <= MAX_FILTER_NAMES &&
+    // An empty list of what is included is no wish to send nothing.
+    (mode === 'exclude' || names.length > 0) &&
     names.every((name): name is string => typeof name === 'string' && isNamePattern(name));
   if (isWhole) return { mode, names };
   faults.push(wrong('filter', 'no filter', FILTER_REMEDY));

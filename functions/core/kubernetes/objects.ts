@@ -23,9 +23,14 @@ export interface Pod extends Metadata {
   /** Of the condition Ready, in small letters; `unknown` where there is none. */
   readonly ready: string;
   /** The owner that controls it. */
-  readonly controller?: { readonly kind: string; readonly name: string };
+  readonly controller?: Controller;
   /** Those of the pod, then those that run before them. */
   readonly containers: readonly Container[];
+}
+
+export interface Controller {
+  readonly kind: string;
+  readonly name: string;
 }
 
 export interface Container {
@@ -33,6 +38,8 @@ export interface Container {
   readonly image: string;
   readonly id: string;
   readonly isInit: boolean;
+  /** False of one that ends before the others start; an init container that restarts always runs beside them. */
+  readonly isLasting: boolean;
   readonly ports: readonly ContainerPort[];
 }
 
@@ -45,7 +52,7 @@ export interface ContainerPort {
 export interface Service extends Metadata {
   /** Empty: it picks no pods. */
   readonly selector: StringMap;
-  /** Target ports, numbers or names of ports of the pod. */
+  /** Target ports of TCP, numbers or names of ports of the pod. */
   readonly ports: readonly (number | string)[];
 }
 
@@ -87,8 +94,9 @@ export function readService(item: unknown): Service | undefined {
     ...metadata,
     selector: readStrings(selector),
     ports: listOf(ports).flatMap((port) => {
-      const { port: own, targetPort } = mapOf(port);
+      const { port: own, targetPort, protocol } = mapOf(port);
       const target = targetPort ?? own;
+      if ((textOf(protocol) || 'TCP') !== 'TCP') return [];
       return typeof target === 'number' || typeof target === 'string' ? [target] : [];
     }),
   };
@@ -114,12 +122,9 @@ function readMetadata(item: unknown): Metadata | undefined {
   };
 }
 
-function controllerOf(owners: unknown): Pod['controller'] {
-  for (const owner of listOf(owners)) {
-    const { controller, kind, name } = mapOf(owner);
-    if (controller === true && typeof kind === 'string' && typeof name === 'string') return { kind, name };
-  }
-  return undefined;
+function controllerOf(owners: unknown): Controller | undefined {
+  const { kind, name } = mapOf(listOf(owners).find((owner) => mapOf(owner)['controller'] === true));
+  return textOf(kind) === '' || textOf(name) === '' ? undefined : { kind: textOf(kind), name: textOf(name) };
 }
 
 function readyOf(conditions: unknown): string {
@@ -131,19 +136,15 @@ function readyOf(conditions: unknown): string {
 }
 
 function readContainers(list: unknown, statuses: unknown, isInit: boolean): readonly Container[] {
-  const ids = new Map(
-    listOf(statuses).map((status) => {
-      const { name, containerID } = mapOf(status);
-      return [textOf(name), textOf(containerID)];
-    }),
-  );
   return listOf(list).map((item) => {
-    const { name, image, ports } = mapOf(item);
+    const { name, image, ports, restartPolicy } = mapOf(item);
+    const status = listOf(statuses).find((one) => textOf(mapOf(one)['name']) === textOf(name));
     return {
       name: textOf(name),
       image: textOf(image),
-      id: ids.get(textOf(name)) ?? '',
+      id: textOf(mapOf(status)['containerID']),
       isInit,
+      isLasting: !isInit || restartPolicy === 'Always',
       ports: listOf(ports).flatMap(readPort),
     };
   });
@@ -151,7 +152,7 @@ function readContainers(list: unknown, statuses: unknown, isInit: boolean): read
 
 function readPort(item: unknown): readonly ContainerPort[] {
   const { name, containerPort, protocol } = mapOf(item);
-  if (typeof containerPort !== 'number') return [];
+  if (typeof containerPort !== 'number' || !Number.isInteger(containerPort)) return [];
   return [{ name: textOf(name), number: containerPort, protocol: textOf(protocol) || 'TCP' }];
 }
 

@@ -1,6 +1,6 @@
 /** Where a pod runs, as dimensions: the names that Dynatrace and the Collector's k8sattributes processor have for it. */
 import type { Attributes } from '../model.ts';
-import type { Pod } from './objects.ts';
+import type { Controller, Pod } from './objects.ts';
 
 /** `cluster` is known by name on EKS only. */
 export function attributesOf(pod: Pod, cluster: string | undefined): Attributes {
@@ -20,7 +20,7 @@ export function attributesOf(pod: Pod, cluster: string | undefined): Attributes 
  * What made the pod. A Deployment's pods belong to a ReplicaSet, whose name ends in the very hash that they carry as a
  * label, so nobody need be asked (k8sattributes does the same).
  */
-export function workloadOf({ controller, labels }: Pod): Pod['controller'] {
+export function workloadOf({ controller, labels }: Pod): Controller | undefined {
   const suffix = `-${labels['pod-template-hash'] ?? ''}`;
   if (controller?.kind !== 'ReplicaSet' || suffix === '-' || !controller.name.endsWith(suffix))
     return controller;

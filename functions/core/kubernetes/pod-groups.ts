@@ -68,7 +68,7 @@ function containerLabels(container: Container, port: ContainerPort | undefined):
 function mapLabels(what: string, map: StringMap): StringMap {
   return Object.fromEntries(
     Object.entries(map).flatMap(([key, value]) => {
-      const name = key.replace(/\W/g, '_');
+      const name = key.replace(/\W/gu, '_');
       return [
         [`${META}${what}_${name}`, value],
         [`${META}${what}present_${name}`, 'true'],
