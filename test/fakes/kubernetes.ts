@@ -82,7 +82,8 @@ export interface PodText {
   readonly phase?: string;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
-  readonly ports?: readonly (number | readonly [name: string, number: number])[];
+  /** TCP, unless another protocol is named. */
+  readonly ports?: readonly (number | readonly [name: string, number: number, protocol?: string])[];
   readonly more?: object;
 }
 
@@ -114,7 +115,7 @@ export function podOf(pod: PodText): object {
           ports: ports.map((port) =>
             typeof port === 'number'
               ? { containerPort: port, protocol: 'TCP' }
-              : { name: port[0], containerPort: port[1], protocol: 'TCP' },
+              : { name: port[0], containerPort: port[1], protocol: port[2] ?? 'TCP' },
           ),
         },
       ],
