@@ -5,7 +5,8 @@ import type { Clock } from '../core/ports.ts';
 /** Sources whose last list is remembered: several for each job that a deployment may well have. */
 export const MAX_REMEMBERED_LISTS = 200;
 
-interface Remembered extends Pick<Discovered, 'groups' | 'problems'> {
+interface Remembered {
+  readonly found: Discovered;
   readonly readAtMs: number;
 }
 
@@ -30,19 +31,20 @@ export function rememberLists<Config>(
     const known = remembered.get(key);
     // Wall time, since a frozen sandbox may stop the other clock; a step backwards counts as old.
     const ageMs = known === undefined ? Infinity : wallMs() - known.readAtMs;
-    if (known !== undefined && ageMs >= 0 && ageMs < refreshMs(config)) return { ...known, complete: true };
+    if (known !== undefined && ageMs >= 0 && ageMs < refreshMs(config)) return known.found;
     const answer = await askOnce(key, config, deadlineMs);
     if (answer.code === 'failed') {
       const remedy =
         known === undefined ? 'its targets are not scraped until it answers' : 'its last list stays in force';
       const problems = [`${answer.message}; ${remedy}`];
-      return { groups: known?.groups ?? [], complete: known !== undefined, problems };
+      return { groups: known?.found.groups ?? [], complete: known !== undefined, problems };
     }
+    const { groups, problems } = answer;
+    const found = { groups, problems, complete: true };
     remembered.delete(key);
     const [oldest] = remembered.keys();
     if (remembered.size >= MAX_REMEMBERED_LISTS && oldest !== undefined) remembered.delete(oldest);
-    const { groups, problems } = answer;
-    remembered.set(key, { groups, problems, readAtMs: wallMs() });
-    return { groups, problems, complete: true };
+    remembered.set(key, { found, readAtMs: wallMs() });
+    return found;
   };
 }
