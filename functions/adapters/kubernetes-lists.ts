@@ -6,6 +6,8 @@ import type { Http, HttpAnswer } from './http.ts';
 
 /** Objects of one page: what kubectl asks for. */
 export const PAGE_LIMIT = 500;
+/** What one page is waited for: a server that hangs delays the others of a tick so long, and no longer. */
+export const PAGE_TIMEOUT_MS = 10_000;
 /** Bytes of one page: 500 pods of 40 KB, with all that operators write into them. */
 export const MAX_PAGE_BYTES = 20 * 1024 * 1024;
 /** Objects of one list: twice the pods of the largest clusters that are looked for. */
@@ -89,8 +91,13 @@ async function getPage(
     const url = new URL(access.url);
     url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    const request = { method: 'GET', url, ...access.parts, deadlineMs, maxBytes: MAX_PAGE_BYTES } as const;
-    const result = await http.request(request);
+    const result = await http.request({
+      method: 'GET',
+      url,
+      ...access.parts,
+      deadlineMs: Math.min(deadlineMs, clock.monotonicMs() + PAGE_TIMEOUT_MS),
+      maxBytes: MAX_PAGE_BYTES,
+    });
     if (result.code !== 'answer') return failed(result.cause);
     const { status } = result;
     if (status === 200) return readPage(result);

@@ -75,9 +75,13 @@ function signatureOf({ method, url, headers, service, date }: Signed): string {
     .toSorted();
   const names = Object.keys(headers).toSorted();
   const canonical = [
-    ...[method, url.pathname, query.join('&')],
+    method,
+    url.pathname,
+    query.join('&'),
     ...names.map((name) => `${name}:${headers[name]}`),
-    ...['', names.join(';'), sha256('')],
+    '',
+    names.join(';'),
+    sha256(''),
   ].join('\n');
   const scope = `${date.slice(0, 8)}/eu-central-1/${service}/aws4_request`;
   const toSign = ['AWS4-HMAC-SHA256', date, scope, sha256(canonical)].join('\n');

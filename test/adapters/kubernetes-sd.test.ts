@@ -236,7 +236,10 @@ describe('a server that refuses', () => {
       (await ask({ namespaces: ['none'] })).problems[0] ?? '',
       /no such list \(404\); check api_server/,
     );
-    world.before = (_, response) => void response.end('<html>') === undefined;
+    world.before = (_, response) => {
+      response.end('<html>');
+      return true;
+    };
     assert.match((await ask()).problems[0] ?? '', /its answer is no JSON/);
     const eks = await ask({ apiServer: 'eks://prod' });
     assert.match(

@@ -202,8 +202,13 @@ describe('credentials and certificates', () => {
     cluster: string | undefined = 'prod',
   ) => {
     const { groups, problems } = find({ annotations: annotated(annotations) }, [], cluster);
-    return problems.length > 0 ? problems : groups[0]?.own?.settings;
+    return problems[0] ?? groups[0]?.own?.settings;
   };
+
+  function assertTold(settings: unknown, problem: RegExp): void {
+    assert.ok(typeof settings === 'string', JSON.stringify(settings));
+    assert.match(settings, problem);
+  }
 
   test('travel as references to the cluster, never as values', () => {
     assert.deepEqual(
@@ -246,12 +251,12 @@ describe('credentials and certificates', () => {
         /http.auth and http.auth.basic stand beside each other; remove one/,
       ],
     ] as const)
-      assert.match(String(settingsOf(annotations)), fault);
+      assertTold(settingsOf(annotations), fault);
   });
 
   test('a Secret of another namespace is not sent to a pod, or who may write pods could read it', () => {
-    assert.match(
-      String(settingsOf({ 'http.auth': 'secret:payments:db:password' })),
+    assertTold(
+      settingsOf({ 'http.auth': 'secret:payments:db:password' }),
       /^cannot scrape the pod nim\/llm-0: .*refer to a Secret of another namespace.*; copy the Secret into theirs$/,
     );
   });

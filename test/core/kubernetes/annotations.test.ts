@@ -74,10 +74,20 @@ describe('filter', () => {
   });
 
   for (const filter of [
-    ...['', 'num_*', '{"mode": "include", "names": ["a"]', 'null', '[]', '"include"', '{}'],
-    ...['{"mode": "INCLUDE", "names": ["a"]}', '{"names": ["a"]}', '{"mode": "include"}'],
-    ...['{"mode": "include", "names": "a"}', '{"mode": "include", "names": [1]}'],
-    ...['{"mode": "include", "names": [""]}', '{"mode": "include", "names": ["a*b"]}'],
+    '',
+    'num_*',
+    '{"mode": "include", "names": ["a"]',
+    'null',
+    '[]',
+    '"include"',
+    '{}',
+    '{"mode": "INCLUDE", "names": ["a"]}',
+    '{"names": ["a"]}',
+    '{"mode": "include"}',
+    '{"mode": "include", "names": "a"}',
+    '{"mode": "include", "names": [1]}',
+    '{"mode": "include", "names": [""]}',
+    '{"mode": "include", "names": ["a*b"]}',
     '{"mode": "include", "names": []}',
   ])
     test(`${filter || 'nothing'} is none`, () =>
