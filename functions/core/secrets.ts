@@ -38,8 +38,9 @@ export interface KubernetesObject {
 const SSM = /^ssm:(\/?[\w.-]+(?:\/[\w.-]+)*)$/;
 const ARN = /^(arn:aws[\w-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@!-]+)(?:#(.+))?$/;
 
-/** As core/kubernetes/annotated writes it. */
-const KUBERNETES = /^eks:\/\/([\w-]+)\/(secret|configmap)\/([\w.-]+)\/([\w.-]+)\/([\w.-]+)$/;
+/** As core/kubernetes/annotated writes it. Names begin as Kubernetes' do, and none of them leads up a path. */
+const KUBERNETES =
+  /^eks:\/\/([\w-]+)\/(secret|configmap)\/([a-z0-9][a-z0-9-]*)\/([a-z0-9][a-z0-9.-]*)\/([\w.-]+)$/;
 
 /** Undefined for what is no reference: it may be a secret itself, so it is never printed. */
 export function placeOf(reference: SecretReference): SecretPlace | undefined {

@@ -5,11 +5,14 @@
 import type { ServerResponse } from 'node:http';
 import type { ServerOptions } from 'node:https';
 import type { TestContext } from 'node:test';
-import { type LocalServer, type SeenRequest, serveHttp } from '../adapters/local-servers.ts';
+import type { Eks } from '../../functions/adapters/eks.ts';
+import { type LocalServer, PKI, type SeenRequest, serveHttp } from '../adapters/local-servers.ts';
 
 export interface KubernetesWorld {
   /** By path, such as `/api/v1/pods`; what is not here is 404. */
   readonly lists: Record<string, readonly object[]>;
+  /** By path, such as `/api/v1/namespaces/nim/secrets/llm`. */
+  readonly objects: Record<string, unknown>;
   /** Items of a page, whatever the client asks for. */
   pageSize: number;
   /** The tokens that are known; undefined: nobody is asked for one. */
@@ -31,7 +34,7 @@ export async function serveKubernetes(
   lists: KubernetesWorld['lists'],
   tls: boolean | ServerOptions = false,
 ): Promise<FakeKubernetes> {
-  const world: KubernetesWorld = { lists, pageSize: 2, forbidden: [], expired: false };
+  const world: KubernetesWorld = { lists, objects: {}, pageSize: 2, forbidden: [], expired: false };
   const server = await serveHttp(t, (request, response, nth) => answer(world, request, response, nth), tls);
   return { ...server, world };
 }
@@ -43,6 +46,7 @@ function answer(world: KubernetesWorld, request: SeenRequest, response: ServerRe
   if (world.tokens !== undefined && !world.tokens.includes(token ?? ''))
     return refuse(response, 401, 'Unauthorized');
   if (world.forbidden.includes(pathname)) return refuse(response, 403, 'Forbidden');
+  if (Object.hasOwn(world.objects, pathname)) return send(response, 200, world.objects[pathname]);
   const items = world.lists[pathname];
   if (items === undefined) return refuse(response, 404, 'NotFound');
   const next = searchParams.get('continue');
@@ -61,7 +65,7 @@ export function refuse(response: ServerResponse, code: number, reason: string, h
   send(response, code, { kind: 'Status', status: 'Failure', code, reason }, headers);
 }
 
-function send(response: ServerResponse, status: number, body: object, headers: object = {}): void {
+function send(response: ServerResponse, status: number, body: unknown, headers: object = {}): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 }
 
@@ -127,5 +131,18 @@ export function podOf(pod: PodText): object {
       conditions: [{ type: 'Ready', status: phase === 'Running' ? 'True' : 'False' }],
     },
     ...pod.more,
+  };
+}
+
+/** As eks.ts gives it: the authority is the tests' own, and the token stays the same until it is asked for afresh. */
+export function eksAt(
+  { port }: LocalServer,
+  tokens: readonly [string, ...string[]],
+  fresh: string[] = [],
+): Eks {
+  return (cluster, _, isFresh) => {
+    if (isFresh) fresh.push(cluster);
+    const token = tokens[Math.min(fresh.length, tokens.length - 1)] ?? '';
+    return Promise.resolve({ code: 'access', url: new URL(`https://localhost:${port}`), ca: PKI.ca, token });
   };
 }

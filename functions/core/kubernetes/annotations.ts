@@ -91,11 +91,16 @@ function wrong(key: string, cause: string, remedy: string): string {
   return `the annotation ${ANNOTATION}${key} is ${cause}; ${remedy}`;
 }
 
+/** Kubernetes, "Object Names and IDs"; the field is a key of `data`. */
+const NAMESPACE = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const OBJECT_NAME = /^[a-z0-9][a-z0-9.-]{0,252}$/;
+const FIELD = /^[\w.-]{1,253}$/;
+
 function readReference(text: string): ObjectReference | string {
   if (text.startsWith('builtin:')) return "the ActiveGate's own account, which there is not here";
   const [kind, namespace = '', name = '', field = '', ...rest] = text.split(':');
   if (kind !== 'secret' && kind !== 'configmap') return 'neither a secret nor a configmap';
-  const isWhole = [namespace, name, field].every((part) => /^[\w.-]{1,253}$/.test(part));
+  const isWhole = NAMESPACE.test(namespace) && OBJECT_NAME.test(name) && FIELD.test(field);
   return isWhole && rest.length === 0 ? { kind, namespace, name, field } : 'no whole reference';
 }
 

@@ -121,6 +121,9 @@ describe('references', () => {
     ['secret:nim:a:PLANTED:c', 'no whole reference'],
     ['secret:nim:a:', 'no whole reference'],
     ['secret:nim:../../b:c', 'no whole reference'],
+    ['secret:nim:..:c', 'no whole reference'],
+    ['secret:..:b:c', 'no whole reference'],
+    ['secret:nim.x:b:c', 'no whole reference'],
     [`secret:nim:${'a'.repeat(254)}:c`, 'no whole reference'],
     ['builtin:default', "the ActiveGate's own account, which there is not here"],
   ] as const)
