@@ -21,8 +21,8 @@ export interface EksDeps {
   readonly credentials: ConstructorParameters<typeof SignatureV4>[0]['credentials'];
   /** Names of the clusters that the deployment granted; undefined: the caller's own credentials decide. */
   readonly granted?: readonly string[] | undefined;
-  /** Of the EKS API; for tests. Default: AWS' own. */
-  readonly eksUrl?: (region: string) => string;
+  /** Of the EKS API, as AWS' own clients take AWS_ENDPOINT_URL_EKS. Default: the region's. */
+  readonly eksUrl?: string | undefined;
 }
 
 export interface EksAccess {
@@ -108,7 +108,7 @@ async function describeCluster(
 ): Promise<Answer<Described>> {
   const { http, clock } = deps;
   const region = await deps.region();
-  const url = new URL(`/clusters/${cluster}`, (deps.eksUrl ?? eksUrl)(region));
+  const url = new URL(`/clusters/${cluster}`, deps.eksUrl ?? eksUrl(region));
   const signed = await signerOf('eks', region, deps).sign(requestTo(url), { signingDate: dateOf(clock) });
   const result = await http.request({
     method: 'GET',

@@ -3,6 +3,7 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { systemClock } from '../adapters/clock.ts';
 import { openDiscovery } from '../adapters/discovery.ts';
 import { createEks } from '../adapters/eks.ts';
+import { optional } from '../adapters/env.ts';
 import { createHttp } from '../adapters/http.ts';
 import { createEnvSecrets } from '../adapters/secrets-env.ts';
 import type { Discovery } from '../core/discovery.ts';
@@ -23,6 +24,7 @@ export function openLocalDiscovery(secrets: Secrets = createEnvSecrets(process.e
     clock: systemClock,
     region: () => config.region(),
     credentials: () => config.credentials(),
+    eksUrl: optional('AWS_ENDPOINT_URL_EKS'),
   });
   return { discover: openDiscovery({ http, clock: systemClock, secrets, eks }), close: () => http.close() };
 }

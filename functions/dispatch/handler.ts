@@ -7,7 +7,7 @@ import { systemClock } from '../adapters/clock.ts';
 import { createAwsSecrets } from '../adapters/aws-secrets.ts';
 import { openDiscovery } from '../adapters/discovery.ts';
 import { createEks } from '../adapters/eks.ts';
-import { list, required, requiredNumber } from '../adapters/env.ts';
+import { list, optional, required, requiredNumber } from '../adapters/env.ts';
 import { createHttp } from '../adapters/http.ts';
 import { createLog } from '../adapters/log.ts';
 import { logBugs } from '../adapters/log-bugs.ts';
@@ -33,6 +33,7 @@ const eks = createEks({
   region: () => ssm.config.region(),
   credentials: () => ssm.config.credentials(),
   granted: list('EKS_CLUSTERS'),
+  eksUrl: optional('AWS_ENDPOINT_URL_EKS'),
 });
 /** Of discoveries: their servers ask for credentials, too. */
 const secrets = createAwsSecrets({

@@ -44,6 +44,7 @@ const targetSecrets = createAwsSecrets({
     region: () => ssm.config.region(),
     credentials: () => ssm.config.credentials(),
     granted: list('EKS_CLUSTERS'),
+    eksUrl: optional('AWS_ENDPOINT_URL_EKS'),
   }),
 });
 

@@ -40,7 +40,7 @@ async function setUp(t: TestContext, more: Partial<EksDeps> = {}) {
     clock: { ...systemClock, wallMs: () => wallMs },
     region: () => Promise.resolve('eu-central-1'),
     credentials: CREDENTIALS,
-    eksUrl: () => `http://${server.address}`,
+    eksUrl: `http://${server.address}`,
     ...more,
   });
   const ask = (fresh = false, cluster = 'prod') => eks(cluster, systemClock.monotonicMs() + 10_000, fresh);
@@ -276,7 +276,7 @@ describe('the cluster', () => {
 
   test('an EKS API that cannot be reached is told', async (t) => {
     const port = await closedPort();
-    const { ask } = await setUp(t, { eksUrl: () => `http://127.0.0.1:${port}` });
+    const { ask } = await setUp(t, { eksUrl: `http://127.0.0.1:${port}` });
     assert.deepEqual(await ask(), {
       code: 'failed',
       message:
