@@ -22,7 +22,12 @@ const REFRESH_MS = 30_000;
 /** Workloads are only looked at for misplaced annotations: no hurry. */
 export const HINTS_EVERY_MS = 10 * 60_000;
 /** And the targets of this tick wait for them so long at most. */
-const HINTS_WITHIN_MS = 2_000;
+export const HINTS_WITHIN_MS = 2_000;
+/**
+ * Targets of one source before relabelling: two ports for each pod of the longest list. With the list of the tick before
+ * they fit the dispatch function's memory (20,000 of them took 60 MB).
+ */
+export const MAX_FOUND_TARGETS = 40_000;
 /** Sentences of one source in one tick; a cluster full of the same mistake need not fill the log. */
 export const MAX_NAMED_PROBLEMS = 10;
 
@@ -164,8 +169,9 @@ async function listPods(
         const { groups, problems } = annotations
           ? annotatedGroups(pod, services, cluster)
           : { groups: podGroups(pod, cluster), problems: [] };
-        if (groups.length + problems.length > 0)
-          found.set(`${pod.namespace}/${pod.name}`, { groups, problems });
+        const key = `${pod.namespace}/${pod.name}`;
+        if (groups.length + problems.length > 0) found.set(key, { groups, problems });
+        else found.delete(key);
       },
       onRestart: () => found.clear(),
     });
@@ -174,9 +180,12 @@ async function listPods(
       all.groups.push(...groups);
       all.problems.push(...problems);
     }
+    if (all.groups.length > MAX_FOUND_TARGETS) return { code: 'failed', cause: TOO_MANY };
   }
   return all;
 }
+
+const TOO_MANY = `they have more than ${MAX_FOUND_TARGETS} ports; name namespaces or a selector`;
 
 /** Now and then, and only where the caller may: nothing depends on it. */
 async function hints(

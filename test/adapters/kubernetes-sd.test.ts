@@ -1,21 +1,24 @@
 /** kubernetes_sd_configs against an API server at the wire that is not too kind. */
 import assert from 'node:assert/strict';
+import type { ServerOptions } from 'node:https';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../functions/adapters/clock.ts';
 import type { Eks } from '../../functions/adapters/eks.ts';
 import { createHttp } from '../../functions/adapters/http.ts';
-import { MAX_OBJECTS, PAGE_LIMIT } from '../../functions/adapters/kubernetes-lists.ts';
+import { MAX_OBJECTS, PAGE_LIMIT, PAGE_TIMEOUT_MS } from '../../functions/adapters/kubernetes-lists.ts';
 import {
   HINTS_EVERY_MS,
+  HINTS_WITHIN_MS,
+  MAX_FOUND_TARGETS,
   MAX_NAMED_PROBLEMS,
   createKubernetesDiscovery,
 } from '../../functions/adapters/kubernetes-sd.ts';
 import type { Discovered } from '../../functions/core/discovery.ts';
 import type { KubernetesSdConfig } from '../../functions/core/scrape-config.ts';
 import type { Secrets } from '../../functions/core/secrets.ts';
-import { type PodText, annotated, podOf, refuse, serveKubernetes } from '../fakes/kubernetes.ts';
-import { closedPort } from './local-servers.ts';
+import { type PodText, annotated, eksAt, podOf, refuse, serveKubernetes } from '../fakes/kubernetes.ts';
+import { PKI, closedPort } from './local-servers.ts';
 
 const PODS = '/api/v1/pods';
 const SERVICES = '/api/v1/services';
@@ -26,19 +29,25 @@ async function setUp(
   t: TestContext,
   pods: readonly object[],
   others: Record<string, readonly object[]> = {},
+  tls: false | ServerOptions = false,
 ) {
-  const server = await serveKubernetes(t, { [PODS]: pods, [SERVICES]: [], ...others });
+  const server = await serveKubernetes(t, { [PODS]: pods, [SERVICES]: [], ...others }, tls);
   const http = createHttp({ clock: systemClock });
   t.after(http.close);
   let wallMs = 1_000_000;
-  const clock = { ...systemClock, wallMs: () => wallMs };
+  // How far the discovery's clock is behind that of the requests: what is left of each of its waits is short.
+  let behindMs = 0;
+  const clock = { wallMs: () => wallMs, monotonicMs: () => systemClock.monotonicMs() - behindMs };
   const tokens = ['planted-token'];
   const secrets: Secrets = (_, __, fresh) => {
     const value = (fresh ? tokens.at(-1) : tokens[0]) ?? '';
     return Promise.resolve({ code: 'read', value });
   };
-  const eks: Eks = (cluster) =>
-    Promise.resolve({ code: 'failed', message: `cannot reach the cluster ${cluster}: there is none here` });
+  const given: { eks: Eks } = {
+    eks: (cluster) =>
+      Promise.resolve({ code: 'failed', message: `cannot reach the cluster ${cluster}: there is none here` }),
+  };
+  const eks: Eks = (...asked) => given.eks(...asked);
   const discover = createKubernetesDiscovery({ http, clock, secrets, eks });
   const ask = (config: Partial<KubernetesSdConfig> = {}, withinMs = 10_000) =>
     discover(
@@ -53,7 +62,10 @@ async function setUp(
       },
       clock.monotonicMs() + withinMs,
     );
-  return { ask, server, world: server.world, tokens, passMs: (ms: number) => (wallMs += ms) };
+  const leaveMs = (ofMs: number, ms: number) => (behindMs = ofMs - ms);
+  /** The same server as a cluster of EKS. */
+  const reach = (access: Eks) => (given.eks = access);
+  return { ask, server, world: server.world, tokens, passMs: (ms: number) => (wallMs += ms), leaveMs, reach };
 }
 
 const nims = (...pods: readonly PodText[]) => pods.map((pod) => podOf({ annotations: NIM, ...pod }));
@@ -144,6 +156,37 @@ describe('lists', () => {
     );
   });
 
+  test('pods that come and go between pages: one that comes twice is the later, or none where that has ended', async (t) => {
+    const { ask, world } = await setUp(t, nims(...five));
+    world.before = ({ url }) => {
+      if (url.includes('continue=2'))
+        world.lists[PODS] = [
+          ...nims(...five.slice(1, 3)),
+          podOf({ name: 'llm-0', ip: '10.0.1.0', phase: 'Failed', annotations: NIM }),
+          ...nims({ name: 'llm-1', ip: '10.0.1.99' }),
+        ];
+      return false;
+    };
+    assertTargets(await ask(), ['10.0.1.99:8000']);
+  });
+
+  test('as many ports as are held in memory, and one more', async (t) => {
+    const { ask, world, passMs } = await setUp(t, []);
+    world.pageSize = PAGE_LIMIT;
+    const ports = Array.from({ length: 100 }, (_, n) => n + 1);
+    const crowd = Array.from({ length: MAX_FOUND_TARGETS / 100 }, (_, n) => podOf({ name: `p${n}`, ports }));
+    world.lists[PODS] = crowd;
+    assert.equal((await ask({ annotations: false })).groups.length, MAX_FOUND_TARGETS);
+    world.lists[PODS] = [...crowd, podOf({ name: 'more' })];
+    passMs(30_000);
+    const found = await ask({ annotations: false });
+    assert.match(
+      found.problems[0] ?? '',
+      /cannot list the pods of .*: they have more than 40000 ports; name/,
+    );
+    assert.equal(found.groups.length, MAX_FOUND_TARGETS, 'its last list');
+  });
+
   test('a cluster of 10,000 pods, few of them annotated; one past the bound is told', async (t) => {
     const { ask, world, passMs } = await setUp(t, []);
     world.pageSize = PAGE_LIMIT;
@@ -187,6 +230,48 @@ describe('a server that refuses', () => {
     assert.deepEqual([targetsOf(found), found.complete], [[], false]);
     assert.match(found.problems[0] ?? '', /does not know the caller \(401\); give the role an access entry/);
     assert.doesNotMatch(JSON.stringify(found), /planted/);
+  });
+
+  test('one that hangs is waited for ten seconds a page, whatever the tick has left', async (t) => {
+    const { ask, world, leaveMs } = await setUp(t, nims(...five));
+    world.before = ({ url }) => url.startsWith(PODS);
+    leaveMs(PAGE_TIMEOUT_MS, 50);
+    const found = await ask({}, 600_000);
+    assert.match(
+      found.problems[0] ?? '',
+      /cannot list the pods of .*: no answer in time; its targets are not/,
+    );
+    assert.equal(found.complete, false);
+  });
+
+  test('workloads that hang do not keep pods waiting', async (t) => {
+    const { ask, world, leaveMs } = await setUp(t, nims(...five));
+    world.before = ({ url }) => url.startsWith('/apis/apps');
+    leaveMs(HINTS_WITHIN_MS, 50);
+    assertTargets(await ask({}, 600_000), fiveTargets);
+  });
+
+  test('of EKS over TLS: its token is made anew once it is refused, in the middle of a list, too', async (t) => {
+    const { ask, server, world, reach } = await setUp(t, nims(...five), {}, PKI.server);
+    const fresh: string[] = [];
+    world.tokens = ['planted-1'];
+    reach(eksAt(server, ['planted-1', 'planted-2'], fresh));
+    world.before = ({ url }) => {
+      if (url.includes('continue=2')) world.tokens = ['planted-2'];
+      return false;
+    };
+    const found = await ask({ apiServer: 'eks://prod' });
+    assertTargets(found, fiveTargets);
+    assert.deepEqual(fresh, ['prod']);
+    assert.equal(found.groups[0]?.own?.attributes?.['k8s.cluster.name'], 'prod');
+  });
+
+  test('a cluster that is not the one of its certificate is told the token by nobody', async (t) => {
+    const { ask, server, reach } = await setUp(t, nims(...five), {}, PKI.expired);
+    reach(eksAt(server, ['planted']));
+    const found = await ask({ apiServer: 'eks://prod' });
+    assert.match(found.problems[0] ?? '', /cannot list the services of eks:\/\/prod: TLS failed: /);
+    assert.equal(server.requests.length, 0);
   });
 
   test('pods that may not be listed are told; services that may not do not stop pods', async (t) => {
