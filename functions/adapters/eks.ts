@@ -10,8 +10,8 @@ const TOKEN_AGE_MS = 14 * 60_000;
 const SIGNED_FOR_S = 60;
 /** Endpoint and authority of a cluster change when it is made anew. */
 const CLUSTER_AGE_MS = 15 * 60_000;
-/** DescribeCluster answers some KB. */
-const MAX_ANSWER_BYTES = 256 * 1024;
+/** DescribeCluster answers some KB; the authority's certificates are most of it. */
+export const MAX_ANSWER_BYTES = 256 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
 
 export interface EksDeps {
@@ -119,12 +119,13 @@ async function describeCluster(
   });
   if (result.code !== 'answer')
     return { cause: `the EKS API did not answer (${result.cause}); check the way to eks.${region}` };
-  const { status } = result;
+  const { status, flaw } = result;
   if (status === 404)
     return { cause: `there is no such cluster in ${region}; check its name, and the account` };
   if (status === 403)
     return { cause: "eks:DescribeCluster is denied; grant it by the construct's prop discovery.eks" };
   if (status !== 200) return { cause: `the EKS API answered status ${status}` };
+  if (flaw !== undefined) return { cause: `the EKS API did not answer whole (${flaw.cause})` };
   const value = readCluster(result.body);
   return value === undefined ? { cause: NO_ENDPOINT } : { value };
 }

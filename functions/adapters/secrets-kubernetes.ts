@@ -6,7 +6,7 @@ import type { Http, HttpAnswer } from './http.ts';
 import type { ReadSecret } from './secrets.ts';
 
 /** A Secret holds 1 MiB at most (Kubernetes, "Secrets"), in base64. */
-const MAX_OBJECT_BYTES = 2 * 1024 * 1024;
+export const MAX_OBJECT_BYTES = 2 * 1024 * 1024;
 /** One object; the caller's own signal may end it sooner. */
 const READ_TIMEOUT_MS = 5_000;
 

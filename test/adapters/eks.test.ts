@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../functions/adapters/clock.ts';
-import { type EksDeps, createEks } from '../../functions/adapters/eks.ts';
+import { type EksDeps, MAX_ANSWER_BYTES, createEks } from '../../functions/adapters/eks.ts';
 import { createHttp } from '../../functions/adapters/http.ts';
 import { PKI, type SeenRequest, closedPort, serveHttp } from './local-servers.ts';
 
@@ -273,6 +273,19 @@ describe('the cluster', () => {
         message: `cannot reach the cluster prod: ${cause}`,
       });
     });
+
+  test('an answer as long as its bound allows, and a byte more', async (t) => {
+    const { ask, eksApi } = await setUp(t);
+    let length = MAX_ANSWER_BYTES;
+    eksApi.answer = (response) => response.end(JSON.stringify(clusterOf()).padEnd(length));
+    assert.deepEqual(await ask(), {
+      code: 'failed',
+      message:
+        'cannot reach the cluster prod: the EKS API did not answer whole (the body reached 262144 bytes)',
+    });
+    length -= 1;
+    assert.equal((await ask()).code, 'access');
+  });
 
   test('an EKS API that cannot be reached is told', async (t) => {
     const port = await closedPort();

@@ -6,7 +6,12 @@ import type { TestContext } from 'node:test';
 import { systemClock } from '../../functions/adapters/clock.ts';
 import type { Eks } from '../../functions/adapters/eks.ts';
 import { createHttp } from '../../functions/adapters/http.ts';
-import { MAX_OBJECTS, PAGE_LIMIT, PAGE_TIMEOUT_MS } from '../../functions/adapters/kubernetes-lists.ts';
+import {
+  MAX_OBJECTS,
+  MAX_PAGE_BYTES,
+  PAGE_LIMIT,
+  PAGE_TIMEOUT_MS,
+} from '../../functions/adapters/kubernetes-lists.ts';
 import {
   HINTS_EVERY_MS,
   HINTS_WITHIN_MS,
@@ -168,6 +173,20 @@ describe('lists', () => {
       return false;
     };
     assertTargets(await ask(), ['10.0.1.99:8000']);
+  });
+
+  test('a page as long as its bound allows, and a byte more', async (t) => {
+    const { ask, world, passMs } = await setUp(t, nims(...five));
+    let length = MAX_PAGE_BYTES - 1;
+    world.before = ({ url }, response) => {
+      if (!url.startsWith(PODS)) return false;
+      response.end(JSON.stringify({ items: nims(...five) }).padEnd(length));
+      return true;
+    };
+    assertTargets(await ask(), fiveTargets);
+    length += 1;
+    passMs(30_000);
+    assert.match((await ask()).problems[0] ?? '', /the body reached 20971520 bytes; its last list stays/);
   });
 
   test('as many ports as are held in memory, and one more', async (t) => {

@@ -8,7 +8,7 @@ import type { Eks } from '../../functions/adapters/eks.ts';
 import { createHttp } from '../../functions/adapters/http.ts';
 import { createKubernetesDiscovery } from '../../functions/adapters/kubernetes-sd.ts';
 import { createScrape } from '../../functions/adapters/scrape.ts';
-import { createKubernetesSecrets } from '../../functions/adapters/secrets-kubernetes.ts';
+import { MAX_OBJECT_BYTES, createKubernetesSecrets } from '../../functions/adapters/secrets-kubernetes.ts';
 import { createSecrets } from '../../functions/adapters/secrets.ts';
 import type { Target } from '../../functions/core/model.ts';
 import { planTargets } from '../../functions/core/planning.ts';
@@ -117,6 +117,20 @@ describe('reading', () => {
     };
     assertNone(await fourth.read(TOKEN), 'absent', 'the secret has no such field, or it is empty; add it');
     assert.equal(world.tokens?.length, 1);
+  });
+
+  test('an object as long as its bound allows, and a byte more', async (t) => {
+    for (const [more, code] of [
+      [-1, 'read'],
+      [0, 'failed'],
+    ] as const) {
+      const { world, read } = await setUp(t);
+      world.before = (_, response) => {
+        response.end(JSON.stringify({ data: { token: base64('planted') } }).padEnd(MAX_OBJECT_BYTES + more));
+        return true;
+      };
+      assert.equal((await read(TOKEN)).code, code);
+    }
   });
 
   test('an expired token (401) is made anew, once', async (t) => {
