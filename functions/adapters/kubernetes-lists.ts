@@ -39,13 +39,19 @@ export interface ListFailure {
   readonly cause: string;
 }
 
-/** Each item of the list at `path`, such as `/api/v1/pods`; `onRestart` when all so far counts as never seen. */
-export async function listObjects(
+export interface Listed<T> {
+  readonly code: 'listed';
+  readonly found: readonly T[];
+}
+
+/** What `read` makes of each item of the list at `path`, such as `/api/v1/pods`; the items themselves are not kept. */
+export async function listObjects<T>(
   server: ApiServer,
   path: string,
   query: Readonly<Record<string, string>>,
-  { onItem, onRestart }: { readonly onItem: (item: unknown) => void; readonly onRestart: () => void },
-): Promise<{ readonly code: 'listed' } | ListFailure> {
+  read: (item: unknown) => readonly T[],
+): Promise<Listed<T> | ListFailure> {
+  let found: T[] = [];
   let next = '';
   let restarts = 0;
   let objects = 0;
@@ -57,7 +63,7 @@ export async function listObjects(
     });
     if (page.code === 'expired') {
       if (++restarts > MAX_RESTARTS) return failed('its list expired again and again while it was read');
-      onRestart();
+      found = [];
       next = '';
       objects = 0;
       continue;
@@ -66,8 +72,8 @@ export async function listObjects(
     objects += page.items.length;
     if (objects > MAX_OBJECTS)
       return failed(`it has more than ${MAX_OBJECTS} of them; name namespaces or a selector`);
-    for (const item of page.items) onItem(item);
-    if (page.next === '') return { code: 'listed' };
+    for (const item of page.items) found.push(...read(item));
+    if (page.next === '') return { code: 'listed', found };
     next = page.next;
   }
 }

@@ -6,7 +6,7 @@ import {
   annotatedServices,
   misplacedAnnotations,
 } from '../core/kubernetes/annotated.ts';
-import { readPod, readService, readWorkload } from '../core/kubernetes/objects.ts';
+import { type Pod, readPod, readService, readWorkload } from '../core/kubernetes/objects.ts';
 import { podGroups } from '../core/kubernetes/pod-groups.ts';
 import type { Clock } from '../core/ports.ts';
 import type { KubernetesSdConfig, TargetGroup } from '../core/scrape-config.ts';
@@ -125,21 +125,12 @@ async function listServices(
 ): Promise<readonly AnnotatedService[] | ListFailure> {
   const all: AnnotatedService[] = [];
   for (const path of pathsOf(config, '/api/v1', 'services')) {
-    let found: AnnotatedService[] = [];
-    const listed = await listObjects(
-      server,
-      path,
-      {},
-      {
-        onItem: (item) => {
-          const service = readService(item);
-          if (service !== undefined) found.push(...annotatedServices([service]));
-        },
-        onRestart: () => (found = []),
-      },
-    );
+    const listed = await listObjects(server, path, {}, (item) => {
+      const service = readService(item);
+      return service === undefined ? [] : annotatedServices([service]);
+    });
     if (listed.code !== 'listed') return listed;
-    all.push(...found);
+    all.push(...listed.found);
   }
   return all;
 }
@@ -158,25 +149,17 @@ async function listPods(
   const { labelSelector, fieldSelector, annotations, apiServer } = config;
   const cluster = clusterOf(apiServer);
   const query = { ...(labelSelector && { labelSelector }), ...(fieldSelector && { fieldSelector }) };
+  const targetsOf = (pod: Pod): FoundPods =>
+    annotations ? annotatedGroups(pod, services, cluster) : { groups: podGroups(pod, cluster), problems: [] };
   const all = { groups: [] as TargetGroup[], problems: [] as string[] };
   for (const path of pathsOf(config, '/api/v1', 'pods')) {
-    // By name: one that comes twice, as while it is replaced, is the later.
-    const found = new Map<string, FoundPods>();
-    const listed = await listObjects(server, path, query, {
-      onItem: (item) => {
-        const pod = readPod(item);
-        if (pod === undefined) return;
-        const { groups, problems } = annotations
-          ? annotatedGroups(pod, services, cluster)
-          : { groups: podGroups(pod, cluster), problems: [] };
-        const key = `${pod.namespace}/${pod.name}`;
-        if (groups.length + problems.length > 0) found.set(key, { groups, problems });
-        else found.delete(key);
-      },
-      onRestart: () => found.clear(),
+    const listed = await listObjects(server, path, query, (item) => {
+      const pod = readPod(item);
+      return pod === undefined ? [] : [[`${pod.namespace}/${pod.name}`, targetsOf(pod)] as const];
     });
     if (listed.code !== 'listed') return listed;
-    for (const { groups, problems } of found.values()) {
+    // By name: one that comes twice, as while it is replaced, is the later.
+    for (const { groups, problems } of new Map(listed.found).values()) {
       all.groups.push(...groups);
       all.problems.push(...problems);
     }
@@ -202,20 +185,11 @@ async function hints(
   const found: string[] = [];
   for (const [what, kind] of WORKLOADS) {
     for (const path of pathsOf(config, '/apis/apps/v1', what)) {
-      let ofPath: string[] = [];
-      const listed = await listObjects(
-        { ...server, deadlineMs },
-        path,
-        {},
-        {
-          onItem: (item) => {
-            const workload = readWorkload(item, kind);
-            if (workload !== undefined) ofPath.push(...misplacedAnnotations([workload]));
-          },
-          onRestart: () => (ofPath = []),
-        },
-      );
-      if (listed.code === 'listed') found.push(...ofPath);
+      const listed = await listObjects({ ...server, deadlineMs }, path, {}, (item) => {
+        const workload = readWorkload(item, kind);
+        return workload === undefined ? [] : misplacedAnnotations([workload]);
+      });
+      if (listed.code === 'listed') found.push(...listed.found);
     }
   }
   return found;
