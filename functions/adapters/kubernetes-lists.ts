@@ -153,7 +153,7 @@ function refusalOf({ status }: HttpAnswer, path: string): ListFailure {
     case 403:
       return {
         code: 'forbidden',
-        cause: `the caller may not list ${what} (403); bind a Role with get and list of ${what}`,
+        cause: `the caller may not list ${what} (403); bind a Role with the verb list on ${what}`,
       };
     case 404:
       return failed('it has no such list (404); check api_server');

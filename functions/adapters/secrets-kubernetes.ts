@@ -54,7 +54,7 @@ function answerOf(
   const what = `cannot read the secret ${id}`;
   if (status === 404) return { code: 'absent', message: `${what}: there is no such ${kind}; create it` };
   if (status === 403) {
-    const remedy = `bind a Role with get of ${kind}s in that namespace`;
+    const remedy = `bind a Role with the verb get on ${kind}s in that namespace`;
     return { code: 'refused', message: `${what}: the caller may not get it (403); ${remedy}` };
   }
   if (status !== 200 || flaw !== undefined) {

@@ -98,7 +98,7 @@ describe('reading', () => {
     assertNone(
       await second.read(TOKEN),
       'refused',
-      'the caller may not get it (403); bind a Role with get of secrets in that namespace',
+      'the caller may not get it (403); bind a Role with the verb get on secrets in that namespace',
     );
     const third = await setUp(t);
     third.world.before = (_, response) => {
