@@ -42,6 +42,11 @@ export function unusable(name: string): never {
   );
 }
 
+/** Separated by commas; empty when it is not set. */
+export function list(name: string): readonly string[] {
+  return (optional(name) ?? '').split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]));
+}
+
 /** @throws Error as `required`, also when it is no whole number. */
 export function requiredNumber(name: string): number {
   const value = Number(required(name));

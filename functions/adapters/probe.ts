@@ -10,7 +10,7 @@ import type { Secrets } from '../core/secrets.ts';
 import { isForbidden } from './addresses.ts';
 import { signalAt } from './clock.ts';
 import { CONNECT_TIMEOUT_MS, failureOf } from './http.ts';
-import { readTlsOptions } from './scrape-request.ts';
+import { readTlsOptions } from './client-request.ts';
 import { systemAuthorities, tlsConnectOptions } from './tls.ts';
 
 interface ProbeDeps {

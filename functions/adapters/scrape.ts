@@ -8,12 +8,10 @@ import { DEFAULT_PATHS } from '../core/targets.ts';
 import type { SecretReference } from '../core/scrape-config.ts';
 import type { Secrets } from '../core/secrets.ts';
 import type { BodyFlaw, Http, HttpAnswer, HttpFailure } from './http.ts';
-import { type ScrapeRequest, scrapeRequest, secretsOf } from './scrape-request.ts';
+import { type ClientRequest, clientRequest, secretsOf } from './client-request.ts';
+import { getFollowing, nameOf } from './redirects.ts';
 
 const [DEFAULT_PATH, FALLBACK_PATH] = DEFAULT_PATHS;
-
-/** As Go's http client, which is Prometheus': the tenth redirect is the end. */
-export const MAX_REDIRECTS = 10;
 
 /** Targets whose fallback is remembered: far beyond one shard. Forgetting one costs it one more request. */
 export const MAX_REMEMBERED = 10_000;
@@ -21,7 +19,11 @@ export const MAX_REMEMBERED = 10_000;
 /** Secrets read anew for the next scrape because a target refused them: those of a full shard. */
 const MAX_DOUBTED = 1_000;
 
-const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+/**
+ * The Python client walks the list in order and ignores q; asked for anything newer it may answer OpenMetrics
+ * with colons replaced. Plain text keeps the names.
+ */
+const ACCEPT = 'text/plain;version=0.0.4,*/*;q=0.1';
 
 type Page = Extract<ScrapeResult, { readonly code: 'page' }>;
 
@@ -38,7 +40,7 @@ interface Visit {
   readonly target: Target;
   readonly timeoutMs: number;
   readonly deadlineMs: number;
-  readonly request: ScrapeRequest;
+  readonly request: ClientRequest;
   readonly inVpc: boolean | undefined;
 }
 
@@ -57,13 +59,13 @@ export function createScrape({ http, clock, secrets, inVpc }: ScrapeDeps): Scrap
     const startMs = clock.monotonicMs();
     const timeoutMs = Math.max(0, Math.min(target.timeoutMs, deadlineMs - startMs));
     const endMs = startMs + timeoutMs;
-    const request = await scrapeRequest(target, timeoutMs, (reference) =>
+    const request = await clientRequest(target, plainHeaders(target, timeoutMs), (reference) =>
       secrets(reference, endMs, doubted.delete(reference)),
     );
     if (request.code !== 'request') {
       return {
         code: request.code,
-        message: `cannot scrape ${nameOf(pageUrl(target, target.path))}: ${request.message}`,
+        message: `cannot scrape ${shown(pageUrl(target, target.path))}: ${request.message}`,
       };
     }
     const visit: Visit = { target, timeoutMs, deadlineMs: endMs, request, inVpc };
@@ -74,6 +76,15 @@ export function createScrape({ http, clock, secrets, inVpc }: ScrapeDeps): Scrap
     if (result.code === 'page') return result;
     const { code, message, status } = result;
     return status === undefined ? { code, message } : { code, message, status };
+  };
+}
+
+/** `timeoutMs` is told to the target, as Prometheus does. */
+function plainHeaders({ enableCompression }: Target, timeoutMs: number): Readonly<Record<string, string>> {
+  return {
+    accept: ACCEPT,
+    'accept-encoding': enableCompression ? 'gzip' : 'identity',
+    'x-prometheus-scrape-timeout-seconds': String(timeoutMs / 1_000),
   };
 }
 
@@ -141,56 +152,23 @@ interface Elsewhere {
 
 const ELSEWHERE: readonly number[] = [401, 403, 404, 405];
 
-/**
- * GETs one path and follows redirects, also to another host, as Prometheus does. What was meant for the target alone
- * stays there: once a redirect has led to another scheme, host or port, no later request of this scrape carries
- * credentials, so that no stranger can send them back with a path of its choice.
- */
 async function visitPath(http: Http, visit: Visit, path: string): Promise<Page | Failure | Elsewhere> {
-  const first = pageUrl(visit.target, path);
-  if (first === null) {
-    const remedy = `check the target ${visit.target.instance}`;
-    return failure('connect', first, 'its address is not host:port', remedy);
+  const { target, deadlineMs, request } = visit;
+  const url = pageUrl(target, path);
+  if (url === null) {
+    const remedy = `check the target ${target.instance}`;
+    return failure('connect', url, 'its address is not host:port', remedy);
   }
-  let url = first;
-  let parts = visit.request.own;
-  for (let redirects = 1; ; redirects++) {
-    const { deadlineMs, target } = visit;
-    const maxBytes = target.bodySizeLimitBytes;
-    const result = await http.request({ method: 'GET', url, ...parts, deadlineMs, maxBytes });
-    if (result.code !== 'answer') return connectionFailure(visit, url, result);
-    const location = REDIRECTS.includes(result.status) ? result.headers['location'] : undefined;
-    if (location === undefined) return readPage(visit, url, path, result);
-    const next = URL.parse(location, url.href);
-    if (!target.followRedirects) return redirected(url, next);
-    if (next === null || !/^https?:$/.test(next.protocol)) {
-      const where =
-        next === null ? 'an address that cannot be read' : `${next.protocol} instead of http: or https:`;
-      return failure(
-        'redirect',
-        url,
-        `it redirects to ${where}`,
-        'name the address of its page as the target',
-      );
-    }
-    if (redirects === MAX_REDIRECTS) {
-      const remedy = 'set metrics_path to the final path';
-      return failure('redirect', url, `stopped after ${MAX_REDIRECTS} redirects`, remedy);
-    }
-    if (next.origin !== first.origin) parts = visit.request.foreign;
-    url = next;
+  const { followRedirects, bodySizeLimitBytes: maxBytes } = target;
+  const got = await getFollowing(http, { url, ...request, followRedirects, deadlineMs, maxBytes });
+  switch (got.code) {
+    case 'answer':
+      return readPage(visit, got.url, path, got.answer);
+    case 'failed':
+      return connectionFailure(visit, got.url, got.failure);
+    case 'stopped':
+      return failure(followRedirects ? 'redirect' : 'status', got.url, got.cause, got.remedy);
   }
-}
-
-/** With `follow_redirects: false` a redirect is the answer. */
-function redirected(url: URL, next: URL | null): Failure {
-  const where = next === null ? 'an address that cannot be read' : nameOf(next);
-  return failure(
-    'status',
-    url,
-    `it redirects to ${where}, and follow_redirects is false`,
-    'name that address as the target if it is meant',
-  );
 }
 
 function readPage(visit: Visit, url: URL, path: string, answer: HttpAnswer): Page | Failure | Elsewhere {
@@ -277,12 +255,11 @@ const IN_VPC =
   'deploy into its VPC: cdk deploy -c vpcId=vpc-... -c subnetIds=subnet-...,subnet-... -c securityGroupIds=sg-...';
 
 function failure(code: ScrapeFailureCode, url: URL | null, cause: string, remedy: string): Failure {
-  return { code, message: `cannot scrape ${nameOf(url)}: ${cause}; ${remedy}` };
+  return { code, message: `cannot scrape ${shown(url)}: ${cause}; ${remedy}` };
 }
 
-/** Without user and query: a parameter may be a secret. */
-function nameOf(url: URL | null): string {
-  return url === null ? 'the target' : url.origin + (url.pathname === '/' ? '' : url.pathname);
+function shown(url: URL | null): string {
+  return url === null ? 'the target' : nameOf(url);
 }
 
 function pageUrl(target: Target, path: string): URL | null {

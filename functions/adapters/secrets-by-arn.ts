@@ -1,12 +1,21 @@
 /** Secrets in AWS Secrets Manager: those of targets, and the Dynatrace API token where it is kept there. */
-import { GetSecretValueCommand, ResourceNotFoundException } from '@aws-sdk/client-secrets-manager';
-import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  GetSecretValueCommand,
+  ResourceNotFoundException,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
 import type { SecretAnswer } from '../core/secrets.ts';
 import type { Clock } from '../core/ports.ts';
 import { isAccessDenied, awsFailure } from './aws-failure.ts';
 import { signalAt } from './clock.ts';
 import { READ_TIMEOUT_MS, type Reader, TOKEN_MAX_AGE_MS, createReader } from './remembered.ts';
-import { fieldOf } from './secrets.ts';
+import { type ReadSecret, fieldOf } from './secrets.ts';
+
+/** With a client of its own. */
+export function openSecretsByArn(): ReadSecret {
+  const client = new SecretsManagerClient();
+  return (arn, signal) => readSecretByArn(client, arn, signal);
+}
 
 /** The whole secret in its current version. Never throws for what Secrets Manager does. */
 export async function readSecretByArn(
@@ -41,6 +50,11 @@ interface TokenDeps {
   readonly arn: string;
   /** Of a JSON object; absent: the whole text. */
   readonly field?: string;
+}
+
+/** With a client of its own. */
+export function openTokenByArn(deps: Omit<TokenDeps, 'client'>): Reader {
+  return createTokenByArn({ client: new SecretsManagerClient(), ...deps });
 }
 
 /** The API token, at most five minutes old; `fresh` after Dynatrace refused the one before. */

@@ -29,14 +29,20 @@ export function createEnvSecrets(environment: Readonly<Record<string, string | u
 
 /**
  * `ssm:/nim-to-dynatrace/secrets/nim-token` is `NIM_TOKEN`, `arn:...:secret:nim/prod-AbCdEf#password` is
- * `NIM_PROD_PASSWORD`.
+ * `NIM_PROD_PASSWORD`, and the field `token` of a pod's secret `nim` is `NIM_TOKEN`.
  */
 export function variableOf(place: SecretPlace): string {
-  const text =
-    place.store === 'ssm' ? lastOf(place.name, '/') : lastOf(place.arn, ':').replace(/-[A-Za-z0-9]{6}$/, '');
-  const field = place.store === 'ssm' || place.field === undefined ? '' : `_${place.field}`;
-  const name = `${text}${field}`.toUpperCase().replace(/[^A-Z0-9]/g, '_');
+  const name = textOf(place)
+    .toUpperCase()
+    .replace(/[^A-Z0-9]/g, '_');
   return /^\d/.test(name) ? `_${name}` : name;
+}
+
+function textOf(place: SecretPlace): string {
+  if (place.store === 'ssm') return lastOf(place.name, '/');
+  if (place.store === 'kubernetes') return `${place.object.name}_${place.object.field}`;
+  const text = lastOf(place.arn, ':').replace(/-[A-Za-z0-9]{6}$/, '');
+  return place.field === undefined ? text : `${text}_${place.field}`;
 }
 
 function lastOf(text: string, separator: string): string {

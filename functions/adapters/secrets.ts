@@ -37,6 +37,7 @@ interface SecretsDeps {
   readonly grants: SecretGrants;
   readonly ssm: ReadSecret;
   readonly secretsManager: ReadSecret;
+  readonly kubernetes: ReadSecret;
 }
 
 interface Remembered {
@@ -45,14 +46,14 @@ interface Remembered {
 }
 
 /** Equal references under way are read once; so are two fields of one secret. Nothing is thrown for what AWS does. */
-export function createSecrets({ clock, grants, ssm, secretsManager }: SecretsDeps): Secrets {
+export function createSecrets({ clock, grants, ...stores }: SecretsDeps): Secrets {
   const remembered = new Map<string, Remembered>();
   const underWay = new Map<string, Promise<SecretAnswer>>();
 
   const readNow = async (place: SecretPlace, id: string): Promise<SecretAnswer> => {
     try {
       const signal = signalAt(clock, clock.monotonicMs() + READ_TIMEOUT_MS);
-      const read = await (place.store === 'ssm' ? ssm(id, signal) : secretsManager(id, signal));
+      const read = await readerOf(place, stores)(id, signal);
       const answer = inForce(bounded(read, id), remembered.get(id)?.answer);
       remembered.delete(id);
       const [oldest] = remembered.keys();
@@ -69,7 +70,7 @@ export function createSecrets({ clock, grants, ssm, secretsManager }: SecretsDep
     if (place === undefined) return { code: 'refused', message: NO_REFERENCE };
     const refusal = refusalOf(place, grants);
     if (refusal !== undefined) return { code: 'refused', message: refusal };
-    const id = place.store === 'ssm' ? place.name : place.arn;
+    const id = idOf(place);
     const known = remembered.get(id);
     let whole: SecretAnswer;
     if (known !== undefined && isRecent(known, clock.wallMs(), fresh)) {
@@ -81,6 +82,17 @@ export function createSecrets({ clock, grants, ssm, secretsManager }: SecretsDep
     }
     return place.store === 'secrets_manager' ? fieldOf(whole, place.field, reference) : whole;
   };
+}
+
+function readerOf({ store }: SecretPlace, stores: Omit<SecretsDeps, 'clock' | 'grants'>): ReadSecret {
+  if (store === 'ssm') return stores.ssm;
+  return store === 'kubernetes' ? stores.kubernetes : stores.secretsManager;
+}
+
+/** What is read at once, whatever field of it is meant. */
+function idOf(place: SecretPlace): string {
+  if (place.store === 'ssm') return place.name;
+  return place.store === 'kubernetes' ? place.id : place.arn;
 }
 
 /** Wall time, since a frozen sandbox may stop the other clock; a step backwards counts as old. */

@@ -1,12 +1,11 @@
 /** `nim-to-dynatrace explain`: what target documents mean, before or after they are put into SSM. */
 import { systemClock } from '../adapters/clock.ts';
-import { createDiscovery } from '../adapters/discovery.ts';
-import { createDnsDiscovery } from '../adapters/dns.ts';
 import { type ExplainedTarget, explainTargets } from '../core/relabel/explain-target.ts';
 import { type FoundJobs, findJobs, targetsOfJobs } from '../core/planning.ts';
 import { planShards } from '../core/work.ts';
 import { createFileSource, createSsmSource } from './config-source.ts';
 import { noteLines, problemLines } from './document-lines.ts';
+import { openLocalDiscovery } from './local-discovery.ts';
 import { type ExplainSettings, explainHelp, readExplainOptions } from './explain-options.ts';
 import { explainPage } from './explain-page.ts';
 import { targetJson, targetText } from './explain-target.ts';
@@ -37,9 +36,10 @@ async function explainUntil(settings: ExplainSettings, left: AbortSignal): Promi
     say(read.message);
     return 1;
   }
-  const discover = createDiscovery({ dns: createDnsDiscovery({ clock: systemClock }) });
+  const { discover, close } = openLocalDiscovery();
   const ports = { histories: source.histories, discover };
   const found = await findJobs(read.documents, ports, { prefix }, systemClock.monotonicMs() + DEADLINE_MS);
+  await close();
   const problems = [
     ...read.problems,
     ...problemLines(found.documents, source.titleOf),

@@ -1,11 +1,10 @@
 /** What a local run scrapes at each tick: the targets of the command line, or those of the documents as they stand. */
-import { systemClock } from '../adapters/clock.ts';
-import { createDiscovery } from '../adapters/discovery.ts';
-import { createDnsDiscovery } from '../adapters/dns.ts';
+import type { Discovery } from '../core/discovery.ts';
 import { formatDuration } from '../core/duration.ts';
 import type { StoredDocument } from '../core/config/documents-in-force.ts';
 import type { Target } from '../core/model.ts';
 import { planTargets } from '../core/planning.ts';
+import type { ScrapeConfig } from '../core/scrape-config.ts';
 import type { ConfigSource } from './config-source.ts';
 import { noteLines, problemLines } from './document-lines.ts';
 import { createNews } from './output.ts';
@@ -43,10 +42,10 @@ const MAX_NAMED_TARGETS = 8;
  */
 export function configTargets(
   source: ConfigSource,
+  discover: Discovery<ScrapeConfig>,
   intervalMs: number | undefined,
   say: (line: string) => void,
 ): TargetsAt {
-  const discover = createDiscovery({ dns: createDnsDiscovery({ clock: systemClock }) });
   const sayNews = createNews(say);
   let documents: readonly StoredDocument[] = [];
   return async (deadlineMs) => {

@@ -15,6 +15,7 @@ import { planShards } from '../core/work.ts';
 import { createFileSource } from './config-source.ts';
 import { type Demo, startDemo } from './demo.ts';
 import { NOT_SENT } from './drop-words.ts';
+import { type LocalDiscovery, openLocalDiscovery } from './local-discovery.ts';
 import { type LocalPorts, openLocalPorts } from './local-ports.ts';
 import { createNews, print, say, withOutput } from './output.ts';
 import { jsonLines } from './run-json.ts';
@@ -59,8 +60,9 @@ async function runUntil(settings: RunSettings, interrupted: AbortSignal): Promis
   const demo = await startDemo({ nims: isDemo, receiver: endpoint === undefined && !dryRun });
   try {
     const ports = await openLocalPorts(settings, demo.endpoint);
+    const discovery = openLocalDiscovery();
     try {
-      const targetsAt = openTargets(settings, demo);
+      const targetsAt = openTargets(settings, discovery, demo);
       say(
         `sending to ${dryRun ? 'nobody (dry run)' : (endpoint ?? `${demo.endpoint} (simulated Dynatrace)`)}`,
       );
@@ -68,6 +70,7 @@ async function runUntil(settings: RunSettings, interrupted: AbortSignal): Promis
         say(`warning: no --target: ${endpoint} is sent the numbers of two simulated NIMs`);
       return await tickUntil(settings, targetsAt, ports, demo, interrupted);
     } finally {
+      await discovery.close();
       await ports.close();
     }
   } finally {
@@ -75,8 +78,12 @@ async function runUntil(settings: RunSettings, interrupted: AbortSignal): Promis
   }
 }
 
-function openTargets({ targets, config, intervalMs }: RunSettings, demo: Demo): TargetsAt {
-  if (config !== undefined) return configTargets(createFileSource(config), intervalMs, say);
+function openTargets(
+  { targets, config, intervalMs }: RunSettings,
+  { discover }: LocalDiscovery,
+  demo: Demo,
+): TargetsAt {
+  if (config !== undefined) return configTargets(createFileSource(config), discover, intervalMs, say);
   assert(intervalMs !== undefined, 'without documents the options say when to tick');
   const fixed = targets.length > 0 ? targets : demo.urls.map(demoTarget);
   say(`scraping ${fixed.map((target) => target.instance).join(', ')}`);

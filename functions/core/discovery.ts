@@ -23,3 +23,8 @@ export function joinDiscovered(parts: readonly Discovered[]): Discovered {
     problems: parts.flatMap((part) => part.problems),
   };
 }
+
+/** The whole list of one source, or why there is none: `cannot ...: <cause>`, without a remedy. */
+export type ListAnswer =
+  | { readonly code: 'list'; readonly groups: readonly TargetGroup[]; readonly problems: readonly string[] }
+  | { readonly code: 'failed'; readonly message: string };

@@ -1,5 +1,11 @@
 /** The targets of one job: what its discoveries found, relabelled, each once. */
-import type { TargetGroup, ScrapeConfig } from './scrape-config.ts';
+import type {
+  OutputSettings,
+  ScrapeConfig,
+  ScrapeSettings,
+  TargetFilter,
+  TargetGroup,
+} from './scrape-config.ts';
 import type { Labels, Target } from './model.ts';
 import type { RelabelRule } from './relabel/relabel.ts';
 import { populateLabels } from './relabel/target-labels.ts';
@@ -26,7 +32,7 @@ export function targetsOfJob(
   const targets = new Map<string, Target>();
   const problems: string[] = [];
   let dropped = 0;
-  for (const { targets: addresses, labels } of groups) {
+  for (const { targets: addresses, labels, own } of groups) {
     for (const address of addresses) {
       const populated = populateLabels(config, { address, groupLabels: labels }, rules);
       if (populated.code === 'dropped') dropped++;
@@ -34,8 +40,10 @@ export function targetsOfJob(
       else {
         const { labels: all, intervalMs, timeoutMs, ...identity } = populated.target;
         const target: Target = {
-          ...createTarget(identity, intervalMs),
-          ...config.settings,
+          ...createTarget(identity, intervalMs, own?.uid),
+          ...settingsOf(config.settings, own?.settings),
+          attributes: { ...own?.attributes, ...config.settings.attributes },
+          output: filtered(config.settings.output, own?.filter),
           timeoutMs,
           labels: withoutIdentity(all),
         };
@@ -51,6 +59,21 @@ export function targetsOfJob(
   const cause = `it has ${targets.size} targets, and target_limit is ${targetLimit}`;
   const limit = `cannot scrape the job ${jobName}: ${cause}; raise the limit, or drop targets by relabel_configs`;
   return { targets: [], dropped, problems: [...problems, limit] };
+}
+
+/** The job's, under those of the targets; a request has one Authorization header. */
+function settingsOf(job: ScrapeSettings, own: Partial<ScrapeSettings> = {}): ScrapeSettings {
+  const { authorization: _, basicAuth: __, ...rest } = job;
+  const isOwn = own.authorization !== undefined || own.basicAuth !== undefined;
+  return { ...(isOwn ? rest : job), ...own };
+}
+
+/** What a target's own annotation lets through, of what the job sends. */
+function filtered(output: OutputSettings, filter: TargetFilter | undefined): OutputSettings {
+  if (filter === undefined) return output;
+  if (filter.mode === 'exclude') return { ...output, exclude: [...output.exclude, ...filter.names] };
+  const { preset: _, ...rest } = output;
+  return { ...rest, include: filter.names };
 }
 
 /** Job and instance are fields of the target: they are its identity on each data point. */

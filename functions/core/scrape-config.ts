@@ -37,6 +37,25 @@ export interface RelabelConfig {
 export interface TargetGroup {
   readonly targets: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** What the discovery itself says of these targets. */
+  readonly own?: OwnOfTargets;
+}
+
+export interface OwnOfTargets {
+  /** Part of the targets' identity (D11): another process on the same address is another target. */
+  readonly uid?: string;
+  /** Over those of the job. */
+  readonly settings?: Partial<ScrapeSettings>;
+  /** Under those of the job. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly filter?: TargetFilter;
+}
+
+/** Of the annotation `metrics.dynatrace.com/filter`: nothing but these metrics, or all of the job's but these. */
+export interface TargetFilter {
+  readonly mode: 'include' | 'exclude';
+  /** With `*` at their ends. */
+  readonly names: readonly string[];
 }
 
 export interface DnsSdConfig {
@@ -72,6 +91,34 @@ export interface HttpHeader {
   readonly secrets: readonly SecretReference[];
 }
 
+/** How a server that is no target is asked. */
+export type HttpClientSettings = Pick<
+  ScrapeSettings,
+  'authorization' | 'basicAuth' | 'tlsConfig' | 'httpHeaders' | 'followRedirects'
+>;
+
+export interface HttpSdConfig {
+  /** http or https, without a user name, a query that is a secret, or a fragment. */
+  readonly url: string;
+  readonly refreshIntervalMs: number;
+  readonly client: HttpClientSettings;
+}
+
+/** Pods of one cluster. */
+export interface KubernetesSdConfig {
+  /** `eks://<cluster>`, or the URL of an API server. */
+  readonly apiServer: string;
+  /** None: all of them. */
+  readonly namespaces: readonly string[];
+  /** As Kubernetes writes selectors; empty: every pod. */
+  readonly labelSelector: string;
+  readonly fieldSelector: string;
+  /** Whether Dynatrace's annotations (`metrics.dynatrace.com/...`) choose pods and say how each is scraped. */
+  readonly annotations: boolean;
+  /** Of an API server by its URL; EKS has its own authority and token. */
+  readonly client: HttpClientSettings;
+}
+
 /** What of a job's pages is sent, and how: options under `dynatrace:`. None of them changes what is stored (D11). */
 export interface OutputSettings {
   /** `nim`: the names of Dynatrace's NIM page, engines summed. `raw`: those of the page. */
@@ -105,7 +152,10 @@ export interface ScrapeSettings {
   readonly enableCompression: boolean;
   /** `Authorization: <type> <credentials>`. */
   readonly authorization?: { readonly type: string; readonly credentials: SecretReference };
-  readonly basicAuth?: { readonly username: string; readonly password: SecretReference };
+  readonly basicAuth?: {
+    readonly username: string | { readonly secret: SecretReference };
+    readonly password: SecretReference;
+  };
   readonly tlsConfig?: TlsConfig;
   readonly httpHeaders: readonly HttpHeader[];
   readonly initialValue: InitialValue;
@@ -124,6 +174,8 @@ export interface ScrapeConfig {
   readonly params: Readonly<Record<string, readonly string[]>>;
   readonly staticConfigs: readonly TargetGroup[];
   readonly dnsSdConfigs: readonly DnsSdConfig[];
+  readonly httpSdConfigs: readonly HttpSdConfig[];
+  readonly kubernetesSdConfigs: readonly KubernetesSdConfig[];
   readonly relabelConfigs: readonly RelabelConfig[];
   /** 0: no limit. */
   readonly targetLimit: number;

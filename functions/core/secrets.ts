@@ -21,16 +21,38 @@ export type Secrets = (
 export type SecretPlace =
   | { readonly store: 'ssm'; readonly name: string }
   /** `field` of a JSON object; absent: the whole text. */
-  | { readonly store: 'secrets_manager'; readonly arn: string; readonly field?: string };
+  | { readonly store: 'secrets_manager'; readonly arn: string; readonly field?: string }
+  /** Of a pod's annotation; `id` is the whole reference. */
+  | { readonly store: 'kubernetes'; readonly id: string; readonly object: KubernetesObject };
+
+/** A field of a Secret or a ConfigMap in an EKS cluster. */
+export interface KubernetesObject {
+  readonly cluster: string;
+  readonly kind: 'secret' | 'configmap';
+  readonly namespace: string;
+  readonly name: string;
+  readonly field: string;
+}
 
 /** Neither `:version` nor an ARN behind `ssm:`: a name has one spelling, so that it can be granted and refused by name. */
 const SSM = /^ssm:(\/?[\w.-]+(?:\/[\w.-]+)*)$/;
 const ARN = /^(arn:aws[\w-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@!-]+)(?:#(.+))?$/;
 
+/** As core/kubernetes/annotated writes it. Names begin as Kubernetes' do, and none of them leads up a path. */
+const KUBERNETES =
+  /^eks:\/\/([\w-]+)\/(secret|configmap)\/([a-z0-9][a-z0-9-]*)\/([a-z0-9][a-z0-9.-]*)\/([\w.-]+)$/;
+
 /** Undefined for what is no reference: it may be a secret itself, so it is never printed. */
 export function placeOf(reference: SecretReference): SecretPlace | undefined {
   const name = SSM.exec(reference)?.[1];
   if (name !== undefined) return { store: 'ssm', name };
+  const [, cluster = '', kind, namespace = '', object = '', of = ''] = KUBERNETES.exec(reference) ?? [];
+  if (kind === 'secret' || kind === 'configmap')
+    return {
+      store: 'kubernetes',
+      id: reference,
+      object: { cluster, kind, namespace, name: object, field: of },
+    };
   const [, arn, field] = ARN.exec(reference) ?? [];
   if (arn === undefined) return undefined;
   return { store: 'secrets_manager', arn, ...(field === undefined ? {} : { field }) };
@@ -55,10 +77,19 @@ export interface SecretGrants {
    * it in one field is the token's as a whole, and the default place stays closed: an older token may lie there.
    */
   readonly token: SecretPlace;
+  /** `<cluster>/<namespace>` whose Secrets and ConfigMaps annotations may refer to; from the prop `discovery`. */
+  readonly kubernetes: readonly string[];
 }
 
 /** Why a target document may not ask for this secret; undefined: it may. */
-export function refusalOf(place: SecretPlace, { prefix, granted, token }: SecretGrants): string | undefined {
+export function refusalOf(place: SecretPlace, grants: SecretGrants): string | undefined {
+  const { prefix, granted, token, kubernetes } = grants;
+  if (place.store === 'kubernetes') {
+    const { cluster, namespace } = place.object;
+    return kubernetes.includes(`${cluster}/${namespace}`)
+      ? undefined
+      : `cannot read the secret ${place.id}: it is not granted; set readSecrets of the cluster, and its namespace, in the construct's prop discovery.eks`;
+  }
   const what = place.store === 'ssm' ? `ssm:${place.name}` : place.arn;
   if (isSamePlace(place, token) || isSamePlace(place, { store: 'ssm', name: tokenNameOf(prefix) }))
     return `cannot read the secret ${what}: it is the Dynatrace API token, which no target may see; put the target's own secret beside it`;
@@ -77,7 +108,7 @@ export function refusalOf(place: SecretPlace, { prefix, granted, token }: Secret
     : `cannot read the secret ${what}: it is not granted; name it in the construct's prop secrets (-c secrets=${arn})`;
 }
 
-function isSamePlace(one: SecretPlace, other: SecretPlace): boolean {
+function isSamePlace(one: Exclude<SecretPlace, { store: 'kubernetes' }>, other: SecretPlace): boolean {
   if (one.store === 'ssm') return other.store === 'ssm' && withSlash(one.name) === withSlash(other.name);
   return other.store === 'secrets_manager' && isSameArn(one.arn, other.arn);
 }

@@ -38,12 +38,19 @@ export const DEFAULT_PATHS = ['/v1/metrics', '/metrics'] as const;
 /** Raised when a release reads the same page as other series: unknown series then begin with a baseline (D5). */
 const IDENTITY_VERSION = 1;
 
-export function createTarget(identity: TargetIdentity, intervalMs: number = DEFAULT_INTERVAL_MS): Target {
+/** `uid`: of the pod, where one is known. */
+export function createTarget(
+  identity: TargetIdentity,
+  intervalMs: number = DEFAULT_INTERVAL_MS,
+  uid?: string,
+): Target {
   const { job, instance } = identity;
+  const url = urlOf(identity, identity.path);
+  const suffix = uid === undefined ? '' : `#${encodeURIComponent(uid)}`;
   return {
     ...identity,
     ...DEFAULT_SCRAPE_SETTINGS,
-    key: `target/${encodeURIComponent(job)}/${encodeURIComponent(instance)}/${urlOf(identity, identity.path)}`,
+    key: `target/${encodeURIComponent(job)}/${encodeURIComponent(instance)}/${url}${suffix}`,
     labels: [],
     intervalMs,
     timeoutMs: DEFAULT_TIMEOUT_MS,

@@ -27,7 +27,7 @@ export interface ShardMessage {
   readonly drains: readonly string[];
 }
 
-export const MESSAGE_VERSION = 3;
+export const MESSAGE_VERSION = 4;
 /** Targets of one shard: what one run scrapes, sends and commits with time to spare. There is one shard so far. */
 export const MAX_SHARD_TARGETS = 150;
 /** Vanished targets drained at once: beside a full shard, with keys of 2 KB, they fit one queue message. */
@@ -101,7 +101,10 @@ export function writeMessage({ targets, ...message }: ShardMessage): string {
 function splitSettings(target: Target): readonly [own: object, shared: object] {
   const { key, job, instance, scheme, address, path, params, labels, intervalMs, timeoutMs, ...shared } =
     target;
-  return [{ key, job, instance, scheme, address, path, params, labels, intervalMs, timeoutMs }, shared];
+  const { attributes, ...rest } = shared;
+  const own = { key, job, instance, scheme, address, path, params, labels, intervalMs, timeoutMs };
+  // Each pod has others: with them its settings would be its own, too.
+  return [{ ...own, attributes }, rest];
 }
 
 /** The same tick, plan and shard is the same message: the queue drops the second within five minutes. */

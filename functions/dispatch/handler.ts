@@ -4,9 +4,11 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import { systemClock } from '../adapters/clock.ts';
-import { createDiscovery } from '../adapters/discovery.ts';
-import { createDnsDiscovery } from '../adapters/dns.ts';
-import { required, requiredNumber } from '../adapters/env.ts';
+import { createAwsSecrets, tokenPlaceOf } from '../adapters/aws-secrets.ts';
+import { openDiscovery } from '../adapters/discovery.ts';
+import { createEks } from '../adapters/eks.ts';
+import { list, optional, required, requiredNumber } from '../adapters/env.ts';
+import { createHttp } from '../adapters/http.ts';
 import { createLog } from '../adapters/log.ts';
 import { logBugs } from '../adapters/log-bugs.ts';
 import { createOwing } from '../adapters/owing-dynamodb.ts';
@@ -23,7 +25,29 @@ const MARGIN_MS = 2_000;
 const log = createLog({ service: 'dispatch' });
 
 const prefix = required('PARAMETER_PREFIX');
-const parameters = createParameters({ client: new SSMClient(), prefix, clock: systemClock });
+const ssm = new SSMClient();
+const parameters = createParameters({ client: ssm, prefix, clock: systemClock });
+const http = createHttp({ clock: systemClock });
+const eks = createEks({
+  http,
+  clock: systemClock,
+  region: () => ssm.config.region(),
+  credentials: () => ssm.config.credentials(),
+  granted: list('EKS_CLUSTERS'),
+  eksUrl: optional('AWS_ENDPOINT_URL_EKS'),
+});
+/** Of discoveries: their servers ask for credentials, too. */
+const secrets = createAwsSecrets({
+  clock: systemClock,
+  ssm,
+  prefix,
+  token: tokenPlaceOf(prefix),
+  granted: list('SECRETS'),
+  kubernetes: [],
+  http,
+  eks,
+});
+const discover = openDiscovery({ http, clock: systemClock, secrets, eks });
 
 const table = { client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock: systemClock };
 
@@ -32,7 +56,7 @@ const deps: DispatchDeps = {
   parameters,
   planning: {
     histories: createHistories(parameters.earlierVersions),
-    discover: createDiscovery({ dns: createDnsDiscovery({ clock: systemClock }) }),
+    discover,
   },
   prefix,
   maxStalenessMs: requiredNumber('MAX_STALENESS_MS'),

@@ -1,11 +1,12 @@
 /** The worker: one message of the FIFO queue per invocation. Here is decided who meets whom. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import type { SQSEvent } from 'aws-lambda';
+import { createAwsSecrets, tokenPlaceOf } from '../adapters/aws-secrets.ts';
 import { systemClock } from '../adapters/clock.ts';
-import { optional, optionalFile, optionalUrl, required, requiredNumber, unusable } from '../adapters/env.ts';
+import { createEks } from '../adapters/eks.ts';
+import { list, optional, optionalFile, optionalUrl, required, requiredNumber } from '../adapters/env.ts';
 import { createExport } from '../adapters/export.ts';
 import { createHttp } from '../adapters/http.ts';
 import { createLog } from '../adapters/log.ts';
@@ -13,14 +14,11 @@ import { logBugs } from '../adapters/log-bugs.ts';
 import { createParameters } from '../adapters/parameters-ssm.ts';
 import type { ParameterValue } from '../adapters/remembered.ts';
 import { createScrape } from '../adapters/scrape.ts';
-import { createSecrets } from '../adapters/secrets.ts';
-import { createTokenByArn, readSecretByArn } from '../adapters/secrets-by-arn.ts';
-import { readSsmSecret } from '../adapters/secrets-ssm.ts';
 import { createSelfMetrics } from '../adapters/self-metrics.ts';
 import { createState } from '../adapters/state-dynamodb.ts';
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import { createMemory } from '../core/point-names.ts';
-import { type Secrets, placeOf, tokenNameOf } from '../core/secrets.ts';
+import type { Secrets } from '../core/secrets.ts';
 import { createToldOnce } from '../core/told-once.ts';
 import { type WorkDeps, workOff } from './work-off.ts';
 
@@ -30,9 +28,8 @@ const http = createHttp({ clock });
 /** Proxy and authorities of the way to Dynatrace are no business of the targets. */
 const dynatraceHttp = createHttp({ clock, proxy: optionalUrl('PROXY'), ca: optionalFile('CA_BUNDLE') });
 const ssm = new SSMClient();
-const secretsManager = new SecretsManagerClient();
 const prefix = required('PARAMETER_PREFIX');
-const tokenPlace = placeOf(optional('API_TOKEN') ?? `ssm:${tokenNameOf(prefix)}`) ?? unusable('API_TOKEN');
+const tokenPlace = tokenPlaceOf(prefix);
 const parameters = createParameters({
   client: ssm,
   prefix,
@@ -42,20 +39,27 @@ const parameters = createParameters({
 const token =
   tokenPlace.store === 'ssm'
     ? parameters.token
-    : createTokenByArn({ client: secretsManager, clock, ...tokenPlace });
+    : (await import('../adapters/secrets-by-arn.ts')).openTokenByArn({ clock, ...tokenPlace });
 const fixedEndpoint = optional('ENDPOINT');
 const inVpc = optional('IN_VPC');
 
-/** What target documents may refer to: everything below `<prefix>/secrets/`, and what the deployment granted beside. */
-const targetSecrets = createSecrets({
+/** What documents and annotations may refer to, beside everything below `<prefix>/secrets/`: what the deployment granted. */
+const targetSecrets = createAwsSecrets({
   clock,
-  grants: {
-    prefix,
-    granted: (optional('SECRETS') ?? '').split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()])),
-    token: tokenPlace,
-  },
-  ssm: (name, signal) => readSsmSecret(ssm, name, signal),
-  secretsManager: (arn, signal) => readSecretByArn(secretsManager, arn, signal),
+  token: tokenPlace,
+  ssm,
+  prefix,
+  granted: list('SECRETS'),
+  kubernetes: list('EKS_SECRETS'),
+  http,
+  eks: createEks({
+    http,
+    clock,
+    region: () => ssm.config.region(),
+    credentials: () => ssm.config.credentials(),
+    granted: list('EKS_CLUSTERS'),
+    eksUrl: optional('AWS_ENDPOINT_URL_EKS'),
+  }),
 });
 
 /** Kept over invocations: sockets, parameters a minute old, and the run's memory. Never a baseline. */

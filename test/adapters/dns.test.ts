@@ -286,11 +286,16 @@ test('a job: static targets, and what each of its discoveries knows', async () =
       port: 1,
       refreshIntervalMs: 1,
     })),
+    httpSdConfigs: [],
+    kubernetesSdConfigs: [],
     relabelConfigs: [],
     targetLimit: 0,
     settings: DEFAULT_SCRAPE_SETTINGS,
   };
+  const nobody = () => Promise.resolve({ groups: [], complete: true, problems: [] });
   const discover = createDiscovery({
+    http: nobody,
+    kubernetes: nobody,
     dns: ({ names: [name = ''] }, deadlineMs) =>
       Promise.resolve({
         groups: name === 'good' ? [{ targets: [`good:${deadlineMs}`], labels: {} }] : [],

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { systemClock as clock } from '../../functions/adapters/clock.ts';
-import { MAX_REDIRECTS } from '../../functions/adapters/scrape.ts';
+import { MAX_REDIRECTS } from '../../functions/adapters/redirects.ts';
 import { PAGE, assertFailure, assertPage, openScrape, soon, target } from './scraping.ts';
 import { closedPort, serveHttp, serveTcp, testCertificate } from './local-servers.ts';
 

@@ -41,9 +41,10 @@ async function setUp() {
   const clock: Clock = { wallMs: () => nowMs, monotonicMs: () => nowMs };
   const secrets = createSecrets({
     clock,
-    grants: { prefix: PREFIX, granted: [ARN], token: { store: 'ssm', name: tokenNameOf(PREFIX) } },
+    grants: { prefix: PREFIX, granted: [ARN], token: { store: 'ssm', name: tokenNameOf(PREFIX) }, kubernetes: [] },
     ssm: (name, signal) => readSsmSecret(ssmClient, name, signal),
     secretsManager: (arn, signal) => readSecretByArn(managerClient, arn, signal),
+    kubernetes: () => Promise.resolve(value('planted')),
   });
   const read = (reference: string, fresh = false, withinMs = 10_000) =>
     secrets(reference, nowMs + withinMs, fresh);
@@ -200,12 +201,13 @@ describe('bounds', () => {
     const asked: string[] = [];
     const secrets = createSecrets({
       clock: { wallMs: () => 0, monotonicMs: () => 0 },
-      grants: { prefix: PREFIX, granted: [], token: { store: 'ssm', name: '/token' } },
+      grants: { prefix: PREFIX, granted: [], token: { store: 'ssm', name: '/token' }, kubernetes: [] },
       ssm: (name) => {
         asked.push(name);
         return Promise.resolve(value('planted'));
       },
       secretsManager: () => Promise.resolve(value('planted')),
+      kubernetes: () => Promise.resolve(value('planted')),
     });
     const nth = (n: number) => secrets(`${TOKEN}${n}`, 1_000, false);
     for (let n = 0; n < MAX_REMEMBERED_SECRETS; n++) await nth(n);

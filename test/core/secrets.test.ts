@@ -19,6 +19,22 @@ describe('a reference', () => {
       `${ARN.replace('arn:aws:', 'arn:aws-us-gov:')}#a b`,
       { store: 'secrets_manager', arn: ARN.replace('arn:aws:', 'arn:aws-us-gov:'), field: 'a b' },
     ],
+    [
+      'eks://prod/secret/nim/llm.tls/tls.crt',
+      {
+        store: 'kubernetes',
+        id: 'eks://prod/secret/nim/llm.tls/tls.crt',
+        object: { cluster: 'prod', kind: 'secret', namespace: 'nim', name: 'llm.tls', field: 'tls.crt' },
+      },
+    ],
+    [
+      'eks://prod_1/configmap/nim/root/CA_1',
+      {
+        store: 'kubernetes',
+        id: 'eks://prod_1/configmap/nim/root/CA_1',
+        object: { cluster: 'prod_1', kind: 'configmap', namespace: 'nim', name: 'root', field: 'CA_1' },
+      },
+    ],
   ];
   for (const [reference, place] of good) {
     test(reference, () => assert.deepEqual(placeOf(reference), place));
@@ -44,6 +60,15 @@ describe('a reference', () => {
     'arn:aws:secretsmanager:eu-central-1:123456789012:secret:',
     `${ARN}#`,
     `${ARN}:*`,
+    'eks://prod',
+    'eks://prod/nim',
+    'eks://prod/secret/nim/llm',
+    'eks://prod/pod/nim/llm/a',
+    'eks:///secret/nim/llm/a',
+    'eks://prod/secret/nim/../a',
+    'eks://prod/secret/../llm/a',
+    'eks://prod/secret/nim/llm/a/b',
+    'eks://prod/secret/nim/llm/a?b',
   ];
   for (const reference of bad)
     test(`no: ${JSON.stringify(reference)}`, () => assert.equal(placeOf(reference), undefined));
@@ -57,7 +82,7 @@ describe('what a document may ask for', () => {
   ) => {
     const [place, token] = [placeOf(reference), placeOf(tokenAt)];
     assert(place && token);
-    return refusalOf(place, { prefix: PREFIX, granted, token });
+    return refusalOf(place, { prefix: PREFIX, granted, token, kubernetes: [] });
   };
 
   test('everything below <prefix>/secrets/, and what was granted by name', () => {
@@ -90,6 +115,20 @@ describe('what a document may ask for', () => {
     for (const granted of [[], [`${PARTIAL}x`], [`${ARN}x`], [`${PARTIAL}-AbCdEg`], ['/nim/prod']]) {
       assert.match(refusal(ARN, granted) ?? '', /not granted; .*prop secrets \(-c secrets=arn:\S+\)$/);
     }
+  });
+
+  test('of a cluster: the objects of namespaces that were granted by name', () => {
+    const ofCluster = (kubernetes: readonly string[]) => {
+      const place = placeOf('eks://prod/secret/nim/llm/token');
+      assert(place);
+      return refusalOf(place, { prefix: PREFIX, granted: ['eks://prod'], token: { store: 'ssm', name: '/x' }, kubernetes });
+    };
+    assert.equal(ofCluster(['prod/other', 'prod/nim']), undefined);
+    for (const kubernetes of [[], ['prod'], ['prod/ni'], ['prod/nim-2'], ['test/nim'], ['prod/*']])
+      assert.match(
+        ofCluster(kubernetes) ?? '',
+        /^cannot read .*: it is not granted; set readSecrets .*discovery.eks$/,
+      );
   });
 
   test('never the Dynatrace API token: a target would be sent it', () => {

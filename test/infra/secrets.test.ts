@@ -107,6 +107,7 @@ describe('secrets', () => {
         prefix: '/nim-to-dynatrace',
         granted,
         token: { store: 'ssm', name: '/nim-to-dynatrace/secrets/dt-api-token' },
+        kubernetes: [],
       });
     };
     for (const reference of ['ssm:/team/nim-token', ARN, `${ARN}#password`, partial, `${partial}-AbCdEf`]) {

@@ -114,13 +114,13 @@ describe('what the queue can do', () => {
   test('messages that no dispatch wrote are named and done with', async (context) => {
     const { scrape, receiver } = await start(context, { nims: 0 });
     for (const [body, cause] of [
-      ['not JSON', 'its version is not 3'],
-      ['', 'its version is not 3'],
-      ['null', 'its version is not 3'],
-      ['{"version":2}', 'its version is not 3'],
-      ['{"version":3,"tickMs":"now","shards":1,"shard":0,"targets":[]}', 'tick or shard is no whole number'],
+      ['not JSON', 'its version is not 4'],
+      ['', 'its version is not 4'],
+      ['null', 'its version is not 4'],
+      ['{"version":3}', 'its version is not 4'],
+      ['{"version":4,"tickMs":"now","shards":1,"shard":0,"targets":[]}', 'tick or shard is no whole number'],
       [
-        '{"version":3,"tickMs":1,"shards":1,"shard":0,"targets":[{}]}',
+        '{"version":4,"tickMs":1,"shards":1,"shard":0,"targets":[{}]}',
         'its targets are not as dispatch writes them',
       ],
     ] as const) {

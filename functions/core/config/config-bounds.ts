@@ -20,6 +20,10 @@ export const MAX_RELABEL_RULES = 200;
 export const MAX_SOURCE_LABELS = 64;
 /** DNS names of one job: each is a look-up at each refresh. */
 export const MAX_DNS_NAMES = 100;
+/** Namespaces of one entry of kubernetes_sd_configs: each is a list of its own. */
+export const MAX_NAMESPACES = 50;
+/** Entries of one `..._sd_configs`: each is asked at each refresh. */
+export const MAX_DISCOVERIES = 20;
 /** Labels of one target group: Dynatrace takes 50 dimensions, some of them the page's own. */
 export const MAX_GROUP_LABELS = 64;
 /** Query parameters of one job, and values of one parameter: a URL of some KB. */

@@ -65,11 +65,7 @@ export const REFUSED_HTTP_KEYS = {
 
 const OTHER_DISCOVERY: RefusedKey = refused(
   'this discovery is not there',
-  'use static_configs or dns_sd_configs',
-);
-const LATER_DISCOVERY: RefusedKey = refused(
-  'this discovery is not there yet',
-  'use static_configs or dns_sd_configs until it is',
+  'use static_configs, dns_sd_configs, http_sd_configs or kubernetes_sd_configs',
 );
 const EC2_DISCOVERY: RefusedKey = refused(
   'this discovery is not there',
@@ -81,11 +77,6 @@ const ECS_DISCOVERY: RefusedKey = refused(
 );
 
 export const REFUSED_DISCOVERIES = {
-  http_sd_configs: LATER_DISCOVERY,
-  kubernetes_sd_configs: refused(
-    'this discovery is not there yet',
-    'use dns_sd_configs on a headless service, or static_configs, until it is',
-  ),
   file_sd_configs: refused(
     'there are no files beside a document',
     'write their groups under static_configs; a parameter can be changed while all runs',

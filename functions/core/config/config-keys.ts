@@ -4,6 +4,7 @@
  */
 import {
   MAX_BODY_SIZE_LIMIT_BYTES,
+  MAX_DISCOVERIES,
   MAX_DNS_NAMES,
   MAX_GROUP_LABELS,
   MAX_HEADERS,
@@ -15,6 +16,7 @@ import {
 } from './config-bounds.ts';
 import { noEffect, refused } from './config-key.ts';
 import type { KeyTable, Place } from './config-key.ts';
+import { DISCOVERY_KEYS } from './config-keys-discovery.ts';
 import { DYNATRACE_KEYS } from './config-keys-dynatrace.ts';
 import { HTTP_KEYS } from './config-keys-http.ts';
 import {
@@ -191,6 +193,20 @@ export const CONFIG_KEYS = {
       example: 'dns_sd_configs: [{names: [nim.example.internal], type: A, port: 8000}]',
       about: 'Targets found by DNS.',
     },
+    http_sd_configs: {
+      use: 'honoured',
+      kind: 'list',
+      max: MAX_DISCOVERIES,
+      example: 'http_sd_configs: [{url: "https://inventory.example.internal/nims"}]',
+      about: 'Targets listed by a server.',
+    },
+    kubernetes_sd_configs: {
+      use: 'honoured',
+      kind: 'list',
+      max: MAX_DISCOVERIES,
+      example: 'kubernetes_sd_configs: [{role: pod, api_server: "eks://my-cluster"}]',
+      about: 'Pods of a cluster.',
+    },
     relabel_configs: {
       use: 'honoured',
       kind: 'list',
@@ -310,6 +326,7 @@ export const CONFIG_KEYS = {
       about: 'What is done, in any case.',
     },
   },
+  ...DISCOVERY_KEYS,
   ...HTTP_KEYS,
   dynatrace: DYNATRACE_KEYS,
 } as const satisfies Readonly<Record<Place, KeyTable>>;

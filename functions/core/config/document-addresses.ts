@@ -2,17 +2,27 @@
 import { readAddress } from './address.ts';
 import type { Findings } from './findings.ts';
 import type { Target } from '../model.ts';
-import type { ScrapeConfig, TargetGroup } from '../scrape-config.ts';
+import { readCluster } from './discovery-configs.ts';
+import type { KubernetesSdConfig, ScrapeConfig, TargetGroup } from '../scrape-config.ts';
+
+export interface Addresses {
+  readonly targets: readonly Target[];
+  readonly clusters: readonly KubernetesSdConfig[];
+}
 
 /** Words of the list; one bad address never stops the others. */
-export function readAddresses(text: string, job: string, { problem }: Findings): readonly Target[] {
-  return text.split(/[\s,]+/).flatMap((word) => {
-    if (word === '') return [];
-    const read = readAddress(word, job);
-    if (typeof read === 'object') return [read];
-    problem(undefined, read);
-    return [];
-  });
+export function readAddresses(text: string, job: string, { problem }: Findings): Addresses {
+  const targets: Target[] = [];
+  const clusters: KubernetesSdConfig[] = [];
+  for (const word of text.split(/[\s,]+/)) {
+    if (word === '') continue;
+    const cluster = readCluster(word);
+    const read = cluster ?? readAddress(word, job);
+    if (typeof read === 'string') problem(undefined, read);
+    else if (cluster === undefined) targets.push(read as Target);
+    else clusters.push(read as KubernetesSdConfig);
+  }
+  return { targets, clusters };
 }
 
 /**
@@ -36,19 +46,21 @@ export function withoutTwins(
 
 /**
  * `base` with the targets. Scheme, path and query stand as the labels that Prometheus has for them; a query that repeats
- * a name, which labels cannot, makes a scrape_config of its own.
+ * a name, which labels cannot, makes a scrape_config of its own. Discoveries of `base` come once.
  */
 export function configsOfAddresses(targets: readonly Target[], base: ScrapeConfig): readonly ScrapeConfig[] {
   const byParams = Map.groupBy(targets, ({ params }) => JSON.stringify(isRepeating(params) ? params : []));
-  return [...byParams.values()].map((alike) => {
+  const configs = [...byParams.values()].map((alike) => {
     const repeated = alike[0] !== undefined && isRepeating(alike[0].params) ? alike[0].params : [];
     const values = Map.groupBy(repeated, ([name]) => name);
     return {
       ...base,
       params: Object.fromEntries([...values].map(([name, pairs]) => [name, pairs.map(([, value]) => value)])),
       staticConfigs: groupsOf(alike),
+      kubernetesSdConfigs: [],
     };
   });
+  return base.kubernetesSdConfigs.length === 0 ? configs : [base, ...configs];
 }
 
 function isRepeating(params: Target['params']): boolean {

@@ -106,8 +106,9 @@ function readConfigs(
 }
 
 /** Whether it says where they come from; a job without is valid, as in Prometheus. */
-export function hasTargets({ staticConfigs, dnsSdConfigs }: ScrapeConfig): boolean {
-  return staticConfigs.length + dnsSdConfigs.length > 0;
+export function hasTargets(config: ScrapeConfig): boolean {
+  const { staticConfigs, dnsSdConfigs, httpSdConfigs, kubernetesSdConfigs } = config;
+  return [staticConfigs, dnsSdConfigs, httpSdConfigs, kubernetesSdConfigs].some((list) => list.length > 0);
 }
 
 function describeDouble(job: string, first: number): string {

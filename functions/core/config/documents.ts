@@ -116,9 +116,9 @@ function readDocument(document: TargetDocument, options: DocumentOptions): OneDo
   if (YAML.test(uncommented)) return { ...own, configs: readFragment(value, reading) };
   const nothing = emptyMapping({ line: 1, column: 1 });
   const base = readScrapeConfig(nothing, readGlobals(nothing, reading), job, reading);
-  return base === undefined
-    ? own
-    : { ...own, list: { targets: readAddresses(uncommented, job, findings), base } };
+  if (base === undefined) return own;
+  const { targets, clusters } = readAddresses(uncommented, job, findings);
+  return { ...own, list: { targets, base: { ...base, kubernetesSdConfigs: clusters } } };
 }
 
 const DEFAULT_PREFIX = '/nim-to-dynatrace';
@@ -146,7 +146,8 @@ function admit(documents: readonly OneDocument[]): ReadonlyMap<OneDocument, read
       list === undefined
         ? document.configs
         : configsOfAddresses([...fresh.values()], list.base).map((config) => ({ config, at }));
-    const broken = findings.problems.length > 0 && (list === undefined || fresh.size === 0);
+    const isEmpty = fresh.size === 0 && list?.base.kubernetesSdConfigs.length === 0;
+    const broken = findings.problems.length > 0 && (list === undefined || isEmpty);
     if (broken || !agrees(document, placed, all)) continue;
     all.configs.set(
       document,
@@ -204,9 +205,11 @@ function countTargets({ staticConfigs }: ScrapeConfig): number {
 
 /** All but where the targets come from, by Prometheus' own keys. */
 function settingsOf({ settings, ...own }: ScrapeConfig): ReadonlyMap<string, string> {
-  const entries = Object.entries({ ...own, ...settings, staticConfigs: [], dnsSdConfigs: [] });
+  const entries = Object.entries({ ...own, ...settings, ...NO_SOURCES });
   return new Map(entries.map(([name, value]) => [keyOf(name), JSON.stringify(value)]));
 }
+
+const NO_SOURCES = { staticConfigs: [], dnsSdConfigs: [], httpSdConfigs: [], kubernetesSdConfigs: [] };
 
 function keyOf(name: string): string {
   return name.replace(/(?:Ms|Bytes)$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -223,10 +226,18 @@ function merge(configs: readonly ScrapeConfig[]): readonly ScrapeConfig[] {
   return [...alike.values()].flatMap((same) => {
     const [first] = same;
     if (first === undefined) return [];
-    const dns = new Map(
-      same.flatMap(({ dnsSdConfigs }) => dnsSdConfigs.map((one) => [JSON.stringify(one), one])),
-    );
-    const staticConfigs = same.flatMap((config) => config.staticConfigs);
-    return [{ ...first, staticConfigs, dnsSdConfigs: [...dns.values()] }];
+    return [
+      {
+        ...first,
+        staticConfigs: same.flatMap((config) => config.staticConfigs),
+        dnsSdConfigs: eachOnce(same.flatMap((config) => config.dnsSdConfigs)),
+        httpSdConfigs: eachOnce(same.flatMap((config) => config.httpSdConfigs)),
+        kubernetesSdConfigs: eachOnce(same.flatMap((config) => config.kubernetesSdConfigs)),
+      },
+    ];
   });
+}
+
+function eachOnce<T>(configs: readonly T[]): readonly T[] {
+  return [...new Map(configs.map((one) => [JSON.stringify(one), one])).values()];
 }

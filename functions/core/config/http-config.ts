@@ -1,14 +1,52 @@
-/** `authorization`, `basic_auth`, `tls_config` and `http_headers` of a scrape_config. */
+/** `authorization`, `basic_auth`, `tls_config` and `http_headers` of a scrape_config, or of a discovery. */
 import { readKeys, readSecret } from './config-reading.ts';
 import type { Reading } from './config-reading.ts';
-import type { HttpHeader, ScrapeSettings, SecretReference, TlsConfig } from '../scrape-config.ts';
+import type {
+  HttpClientSettings,
+  HttpHeader,
+  ScrapeSettings,
+  SecretReference,
+  TlsConfig,
+} from '../scrape-config.ts';
 import { storingSecret } from './secret-reference.ts';
 import type { YamlEntry, YamlMapping, YamlNode, YamlPlace } from './yaml.ts';
+
+/** The keys that every place with an HTTP client has. */
+interface ClientKeys {
+  readonly values: {
+    readonly authorization: YamlMapping | undefined;
+    readonly basic_auth: YamlMapping | undefined;
+    readonly tls_config: YamlMapping | undefined;
+    readonly http_headers: YamlMapping | undefined;
+    readonly follow_redirects: boolean;
+  };
+  readonly placeOf: (key: string) => YamlPlace;
+}
+
+export function readHttpClient({ values, placeOf }: ClientKeys, reading: Reading): HttpClientSettings {
+  const authorization = values.authorization && readAuthorization(values.authorization, reading);
+  const basicAuth = values.basic_auth && readBasicAuth(values.basic_auth, reading);
+  const tlsConfig = values.tls_config && readTlsConfig(values.tls_config, reading);
+  if (values.authorization !== undefined && values.basic_auth !== undefined) {
+    const cause = 'basic_auth stands beside it, and a request has one Authorization header';
+    reading.findings.problem(
+      placeOf('authorization'),
+      `cannot use authorization: ${cause}; remove one of the two`,
+    );
+  }
+  return {
+    followRedirects: values.follow_redirects,
+    ...(authorization && { authorization }),
+    ...(basicAuth && { basicAuth }),
+    ...(tlsConfig && { tlsConfig }),
+    httpHeaders: values.http_headers === undefined ? [] : readHttpHeaders(values.http_headers, reading),
+  };
+}
 
 /** One word, as HTTP has it (RFC 9110, token). */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
-export function readAuthorization(node: YamlNode, reading: Reading): ScrapeSettings['authorization'] {
+function readAuthorization(node: YamlNode, reading: Reading): ScrapeSettings['authorization'] {
   const read = readKeys(node, 'authorization', reading);
   if (read === undefined) return undefined;
   const { values, placeOf } = read;
@@ -28,7 +66,7 @@ export function readAuthorization(node: YamlNode, reading: Reading): ScrapeSetti
   return { type, credentials: values.credentials };
 }
 
-export function readBasicAuth(node: YamlNode, reading: Reading): ScrapeSettings['basicAuth'] {
+function readBasicAuth(node: YamlNode, reading: Reading): ScrapeSettings['basicAuth'] {
   const read = readKeys(node, 'basic_auth', reading);
   if (read === undefined) return undefined;
   const { values, placeOf } = read;
@@ -55,7 +93,7 @@ function missing(node: YamlNode, at: YamlPlace, key: string, of: string, reading
   );
 }
 
-export function readTlsConfig(node: YamlNode, reading: Reading): TlsConfig | undefined {
+function readTlsConfig(node: YamlNode, reading: Reading): TlsConfig | undefined {
   const read = readKeys(node, 'tls_config', reading);
   if (read === undefined) return undefined;
   const { values, placeOf } = read;
@@ -114,7 +152,7 @@ export const SECRET_HEADER =
 /** What a header's value may be made of (RFC 9110, field-value). */
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-export function readHttpHeaders(node: YamlMapping, reading: Reading): readonly HttpHeader[] {
+function readHttpHeaders(node: YamlMapping, reading: Reading): readonly HttpHeader[] {
   const headers = node.entries.flatMap((entry) => readHeader(entry, reading) ?? []);
   return headers.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }

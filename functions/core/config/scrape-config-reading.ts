@@ -2,15 +2,16 @@
 import { MAX_BODY_SIZE_LIMIT_BYTES, MAX_PARAMS, MAX_SAMPLE_LIMIT } from './config-bounds.ts';
 import { readKeys, readTexts } from './config-reading.ts';
 import type { ReadKeys, Reading } from './config-reading.ts';
+import { readDnsSdConfig, readHttpSdConfig, readKubernetesSdConfig } from './discovery-configs.ts';
 import { quote } from './findings.ts';
-import { readAuthorization, readBasicAuth, readHttpHeaders, readTlsConfig } from './http-config.ts';
+import { readHttpClient } from './http-config.ts';
 import { describeSecretParam, isSecretParam } from './secret-param.ts';
 import { DEFAULT_OUTPUT } from '../output-text.ts';
 import type { ScrapeConfig, ScrapeSettings } from '../scrape-config.ts';
 import { DEFAULT_INTERVAL_MS, DEFAULT_TIMEOUT_MS } from '../targets.ts';
 import { readOutput } from './output-config.ts';
 import { readAttributes } from './static-attributes.ts';
-import { readDnsSdConfig, readRelabelConfig, readTargetGroup } from './target-sources.ts';
+import { readRelabelConfig, readTargetGroup } from './target-sources.ts';
 import type { YamlList, YamlMapping, YamlNode, YamlPlace } from './yaml.ts';
 
 interface Limits {
@@ -109,6 +110,10 @@ export function readScrapeConfig(
       readTargetGroup(item, relabelConfigs.length > 0, reading),
     ),
     dnsSdConfigs: readList(values.dns_sd_configs, (item) => readDnsSdConfig(item, reading)),
+    httpSdConfigs: readList(values.http_sd_configs, (item) => readHttpSdConfig(item, reading)),
+    kubernetesSdConfigs: readList(values.kubernetes_sd_configs, (item) =>
+      readKubernetesSdConfig(item, reading),
+    ),
     relabelConfigs,
     targetLimit: limits.targetLimit,
     settings: readSettings(read, limits, reading),
@@ -186,17 +191,8 @@ function readParams({ entries }: YamlMapping, reading: Reading): ScrapeConfig['p
   return Object.fromEntries(params.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function readSettings({ values, placeOf }: Scrape, limits: Limits, reading: Reading): ScrapeSettings {
-  const authorization = values.authorization && readAuthorization(values.authorization, reading);
-  const basicAuth = values.basic_auth && readBasicAuth(values.basic_auth, reading);
-  const tlsConfig = values.tls_config && readTlsConfig(values.tls_config, reading);
-  if (values.authorization !== undefined && values.basic_auth !== undefined) {
-    const cause = 'basic_auth stands beside it, and a request has one Authorization header';
-    reading.findings.problem(
-      placeOf('authorization'),
-      `cannot use authorization: ${cause}; remove one of the two`,
-    );
-  }
+function readSettings(read: Scrape, limits: Limits, reading: Reading): ScrapeSettings {
+  const { values, placeOf } = read;
   const own = readKeys(values.dynatrace ?? emptyMapping(placeOf('dynatrace')), 'dynatrace', reading);
   return {
     honorLabels: values.honor_labels,
@@ -207,12 +203,8 @@ function readSettings({ values, placeOf }: Scrape, limits: Limits, reading: Read
     labelLimit: limits.labelLimit,
     labelNameLengthLimit: limits.labelNameLengthLimit,
     labelValueLengthLimit: limits.labelValueLengthLimit,
-    followRedirects: values.follow_redirects,
     enableCompression: values.enable_compression,
-    ...(authorization && { authorization }),
-    ...(basicAuth && { basicAuth }),
-    ...(tlsConfig && { tlsConfig }),
-    httpHeaders: values.http_headers === undefined ? [] : readHttpHeaders(values.http_headers, reading),
+    ...readHttpClient(read, reading),
     initialValue: own?.values.initial_value ?? 'auto',
     output: own === undefined ? DEFAULT_OUTPUT : readOutput(own, reading),
     attributes: own?.values.attributes === undefined ? {} : readAttributes(own.values.attributes, reading),

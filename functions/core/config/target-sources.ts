@@ -1,9 +1,7 @@
-/** `static_configs`, `dns_sd_configs` and the relabel rules of a scrape_config. */
-import { MAX_DNS_NAME_LENGTH } from './config-bounds.ts';
+/** `static_configs` and the relabel rules of a scrape_config. */
 import { readKeys, readText } from './config-reading.ts';
 import type { Reading } from './config-reading.ts';
-import { quote } from './findings.ts';
-import type { DnsSdConfig, RelabelConfig, TargetGroup } from '../scrape-config.ts';
+import type { RelabelConfig, TargetGroup } from '../scrape-config.ts';
 import { MAX_KEY_LENGTH, isHostAndPort, shownAddress } from './address.ts';
 import {
   PARAM_LABEL,
@@ -83,42 +81,6 @@ function readLabels(node: YamlMapping, reading: Reading): Readonly<Record<string
 
 function refuseSecret(at: YamlPlace, label: string, { job, findings, options }: Reading): void {
   findings.problem(at, describeSecretParam(label.slice(PARAM_LABEL.length), job, options.consequence));
-}
-
-export function readDnsSdConfig(node: YamlNode, reading: Reading): DnsSdConfig | undefined {
-  const read = readKeys(node, 'dns_sd_configs', reading);
-  if (read === undefined) return undefined;
-  const { names = [], type, port = 0, refresh_interval: refreshIntervalMs } = read.values;
-  const { placeOf } = read;
-  const { problem } = reading.findings;
-  if (names.length === 0) {
-    problem(
-      placeOf('names'),
-      'cannot use dns_sd_configs: there is no name to look up; write names: [nim.example.internal]',
-    );
-  }
-  for (const name of names) {
-    if (name.length <= MAX_DNS_NAME_LENGTH && /^[\w*-]+(?:\.[\w*-]+)*\.?$/.test(name)) continue;
-    const remedy = name.includes(':')
-      ? 'write the port as port:, with type: A'
-      : 'write it as nim.example.internal';
-    const what = name.includes('@') ? 'a name' : `the name ${quote(name)}`;
-    problem(placeOf('names'), `cannot use ${what}: it is no DNS name; ${remedy}`);
-  }
-  if (type !== 'SRV' && port === 0) {
-    const at = placeOf('type');
-    problem(
-      at,
-      `cannot use the type ${type}: its records bring no port; write port: 8000, or whichever the targets have`,
-    );
-  }
-  if (refreshIntervalMs === 0) {
-    problem(
-      placeOf('refresh_interval'),
-      'cannot use refresh_interval: it is 0; write a duration such as 30s',
-    );
-  }
-  return { names, type, port, refreshIntervalMs };
 }
 
 export function readRelabelConfig(node: YamlNode, reading: Reading): RelabelConfig | undefined {

@@ -27,10 +27,10 @@ export function* explainTargets(jobs: readonly FoundJob[]): Generator<ExplainedT
 
 function* explainJob({ config, groups, rules }: FoundJob): Generator<ExplainedTarget, void> {
   const seen = new Set<string>();
-  for (const { targets, labels } of groups) {
+  for (const { targets, ...group } of groups) {
     for (const address of targets) {
-      const discovered = discoveredLabels(config, { address, groupLabels: labels });
-      const outcome = outcomeOf({ config, groups: [{ targets: [address], labels }], rules });
+      const discovered = discoveredLabels(config, { address, groupLabels: group.labels });
+      const outcome = outcomeOf({ config, groups: [{ ...group, targets: [address] }], rules });
       const same =
         outcome.code === 'target' ? [outcome.target.key, outcome.target.labels] : [outcome.code, discovered];
       const identity = JSON.stringify(same);

@@ -1,20 +1,13 @@
 /**
- * The options of a job that are sent along with a request: headers, credentials, TLS. Secrets are read here, go into
- * the request, and nowhere else.
+ * What a job, or a discovery, sends along with a request: headers, credentials, TLS. Secrets are read here, go into the
+ * request, and nowhere else.
  */
-import type { Target } from '../core/model.ts';
-import type { SecretReference, TlsConfig } from '../core/scrape-config.ts';
+import type { HttpClientSettings, SecretReference, TlsConfig } from '../core/scrape-config.ts';
 import type { Secrets } from '../core/secrets.ts';
 import type { TlsOptions } from './tls.ts';
 
-/**
- * The Python client walks the list in order and ignores q; asked for anything newer it may answer OpenMetrics
- * with colons replaced. Plain text keeps the names.
- */
-const ACCEPT = 'text/plain;version=0.0.4,*/*;q=0.1';
-
-/** What the target's own host is sent, and what any other host is sent. */
-export interface ScrapeRequest {
+/** What the server's own host is sent, and what any other host is sent. */
+export interface ClientRequest {
   readonly code: 'request';
   readonly own: RequestParts;
   readonly foreign: RequestParts;
@@ -31,25 +24,20 @@ export interface NoRequest {
   readonly message: string;
 }
 
-/** Reads one secret, within the scrape's own deadline. */
+/** Reads one secret, within the request's own deadline. */
 type Read = (reference: SecretReference) => ReturnType<Secrets>;
 
-/** Everything that a scrape of this target sends. `timeoutMs` is told to the target, as Prometheus does. */
-export async function scrapeRequest(
-  target: Target,
-  timeoutMs: number,
+/** Everything that a request of these settings sends, `plain` headers among it, which any host may see. */
+export async function clientRequest(
+  settings: HttpClientSettings,
+  plain: Readonly<Record<string, string>>,
   read: Read,
-): Promise<ScrapeRequest | NoRequest> {
-  const secrets = await readAll(secretsOf(target), read);
+): Promise<ClientRequest | NoRequest> {
+  const secrets = await readAll(secretsOf(settings), read);
   if ('code' in secrets) return secrets;
   const of = (reference: SecretReference) => secrets.get(reference) ?? '';
-  const plain = {
-    accept: ACCEPT,
-    'accept-encoding': target.enableCompression ? 'gzip' : 'identity',
-    'x-prometheus-scrape-timeout-seconds': String(timeoutMs / 1_000),
-  };
   const own = new Map<string, string[]>(Object.entries(plain).map(([name, value]) => [name, [value]]));
-  for (const [name, value, origin] of optionalHeaders(target, of)) {
+  for (const [name, value, origin] of optionalHeaders(settings, of)) {
     if (!CARRIED.test(value)) {
       return {
         code: 'secret',
@@ -59,7 +47,7 @@ export async function scrapeRequest(
     const known = own.get(name.toLowerCase()) ?? [];
     own.set(name.toLowerCase(), [...known, bytesOf(value)]);
   }
-  const { tlsConfig } = target;
+  const { tlsConfig } = settings;
   return {
     code: 'request',
     own: {
@@ -73,18 +61,19 @@ export async function scrapeRequest(
   };
 }
 
-/** Every secret that the target's options refer to. */
+/** Every secret that the settings refer to. */
 export function secretsOf({
   authorization,
   basicAuth,
   tlsConfig,
   httpHeaders,
-}: Target): readonly SecretReference[] {
+}: HttpClientSettings): readonly SecretReference[] {
   const { ca, cert, key } = tlsConfig ?? {};
   const pems = [ca, cert, key].flatMap((pem) => (typeof pem === 'object' ? [pem.secret] : []));
   return [
     ...(authorization === undefined ? [] : [authorization.credentials]),
     ...(basicAuth === undefined ? [] : [basicAuth.password]),
+    ...(typeof basicAuth?.username === 'object' ? [basicAuth.username.secret] : []),
     ...httpHeaders.flatMap((header) => header.secrets),
     ...pems,
   ];
@@ -118,17 +107,18 @@ export async function readTlsOptions(config: TlsConfig, read: Read): Promise<Tls
 type OptionalHeader = readonly [name: string, value: string, origin: string];
 
 function optionalHeaders(
-  target: Target,
+  { authorization, basicAuth, httpHeaders }: HttpClientSettings,
   of: (reference: SecretReference) => string,
 ): readonly OptionalHeader[] {
-  const { authorization, basicAuth, httpHeaders } = target;
   const headers: OptionalHeader[] = [];
   if (authorization !== undefined) {
     const { type, credentials } = authorization;
     headers.push(['authorization', `${type} ${of(credentials)}`, `the secret ${credentials}`]);
   }
   if (basicAuth !== undefined) {
-    const pair = Buffer.from(`${basicAuth.username}:${of(basicAuth.password)}`).toString('base64');
+    const { username } = basicAuth;
+    const name = typeof username === 'string' ? username : of(username.secret);
+    const pair = Buffer.from(`${name}:${of(basicAuth.password)}`).toString('base64');
     headers.push(['authorization', `Basic ${pair}`, 'basic_auth']);
   }
   for (const { name, values, secrets } of httpHeaders) {
