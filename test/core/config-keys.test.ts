@@ -39,12 +39,12 @@ describe('the table of keys', () => {
     const more = placesOfTable.flatMap((place) =>
       Object.keys(tableOf(place)).filter((key) => !(THEIRS[place] ?? []).includes(key)),
     );
+    const ofRemoteWrite = ['sigv4', 'azuread', 'google_iam'];
     assert.deepEqual(more, [
-      'dynatrace',
-      'scrape_classic_histograms',
-      'sigv4',
-      'azuread',
-      'google_iam',
+      ...['dynatrace', 'scrape_classic_histograms', ...ofRemoteWrite],
+      ...ofRemoteWrite,
+      ...['dynatrace', ...ofRemoteWrite],
+      'annotations',
       ...Object.keys(DYNATRACE_KEYS),
     ]);
   });

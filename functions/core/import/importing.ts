@@ -194,7 +194,7 @@ function importSources(
 }
 
 const NO_TARGETS =
-  'cannot find anything to scrape: no job has static_configs or dns_sd_configs; write one of them in a job';
+  'cannot find anything to scrape: no job has static_configs or a discovery that carries over; write one in a job';
 const NO_PATH =
   'no metrics_path: /v1/metrics is tried first, then /metrics, where Prometheus asks /metrics alone';
 
