@@ -100,7 +100,7 @@ describe('an interval below the tick', () => {
   });
 
   test('is not noted of jobs that are refused, or have one of their own', () => {
-    const refused = job('a', 'kubernetes_sd_configs: [{role: pod}]');
+    const refused = job('a', 'ec2_sd_configs: [{region: eu-central-1}]');
     const own = job('b', "scrape_interval: 2m, metrics_path: /m, static_configs: [{targets: ['c:1']}]");
     assert.deepEqual(lines(imported(global + refused + own).notes), []);
   });

@@ -18,6 +18,7 @@ import type { Finding, Findings } from '../config/findings.ts';
 import { withPlaceholders } from './addresses.ts';
 import { configOf, isCollector, readCollector } from './collector.ts';
 import type { StoringCommand } from './commands.ts';
+import { withDiscoveries } from './discoveries.ts';
 import { documentsOf, textsOfJob } from './documents.ts';
 import type { ImportedDocument, Job } from './documents.ts';
 import { describeOpen, expandReferences, outsideOf } from './environment.ts';
@@ -233,7 +234,8 @@ function jobsOf(
   const configs = items.map((item, index) => {
     if (item.kind !== 'mapping') return item;
     const job = textOf(childOf(item, 'job_name')) ?? (items.length === 1 ? options.job : `job-${index + 1}`);
-    const own = flattenedTargets(withChanges(item, external));
+    const placed = withDiscoveries(item, { findings, given: options.given });
+    const own = flattenedTargets(withChanges(placed, external));
     const safe = withoutSecrets(own, { job, secrets, open });
     return withPlaceholders(safe, { findings, open, given: options.given });
   });
