@@ -4,24 +4,27 @@ import type { ExplainedTarget } from '../core/relabel/explain-target.ts';
 import type { Labels, Target } from '../core/model.ts';
 import { labelsOfTarget } from '../core/page-view.ts';
 import type { RelabelStep } from '../core/relabel/relabel.ts';
-import type { ScrapeSettings, TlsConfig } from '../core/scrape-config.ts';
+import type { OutputSettings, ScrapeSettings, TlsConfig } from '../core/scrape-config.ts';
 import { DEFAULT_PATHS } from '../core/targets.ts';
 import { changesOf, labelWords, pairsOf, paragraph, ruleText, shownParam, stepJson } from './rule-text.ts';
 
 /** What is not scraped has no URL; its labels are those of its last step. */
-export function targetJson({ config, discovered, steps, outcome }: ExplainedTarget): string {
+export function targetJson({ config, origin, discovered, steps, outcome }: ExplainedTarget): string {
   const target = outcome.code === 'target' ? outcome.target : undefined;
   const last = steps.findLast(({ after }) => after !== undefined)?.after ?? discovered;
   const labels = new Map(pairsOf(target === undefined ? last : labelsOfTarget(target)));
   const line = {
     job: target?.job ?? labels.get('job') ?? config.jobName,
     url: target === undefined ? null : finalUrl(target),
+    origin: origin ?? null,
     labels: Object.fromEntries(labels),
     dropped: outcome.code === 'dropped',
     interval:
       target === undefined ? (labels.get('__scrape_interval__') ?? '') : formatDuration(target.intervalMs),
     timeout:
       target === undefined ? (labels.get('__scrape_timeout__') ?? '') : formatDuration(target.timeoutMs),
+    options: target === undefined ? [] : optionWords(target),
+    attributes: target?.attributes ?? {},
     steps: steps.map(stepJson),
   };
   return `${JSON.stringify(line)}\n`;
@@ -34,15 +37,24 @@ function finalUrl({ scheme, address, path, params }: Target): string {
   return `${scheme}://${address}${path || DEFAULT_PATHS[0]}${query === '' ? '' : `?${query}`}`;
 }
 
-export function targetText({ config, discovered, steps, outcome }: ExplainedTarget): string {
+export function targetText({ config, origin, discovered, steps, outcome }: ExplainedTarget): string {
   return [
     ...headOf(config.jobName, discovered, steps, outcome),
+    ...(origin === undefined ? [] : paragraph('  from    ', [origin])),
     ...paragraph('  found   ', labelWords(discovered)),
     ...steps.flatMap((step, i) => stepLines(step, i + 1)),
-    ...(outcome.code === 'target' ? paragraph('  labels  ', labelWords(labelsOfTarget(outcome.target))) : []),
+    ...(outcome.code === 'target' ? targetLines(outcome.target) : []),
     '',
     '',
   ].join('\n');
+}
+
+function targetLines(target: Target): readonly string[] {
+  const attributes = Object.entries(target.attributes).flat();
+  return [
+    ...paragraph('  labels  ', labelWords(labelsOfTarget(target))),
+    ...(attributes.length === 0 ? [] : paragraph('  adds    ', labelWords(attributes))),
+  ];
 }
 
 function headOf(
@@ -82,7 +94,7 @@ export function stepLines(step: RelabelStep, number: number): readonly string[] 
   ];
 }
 
-/** How it is scraped, as far as that is not by default. Of secrets the references. */
+/** How it is scraped, as far as that is not by default. */
 function scrapeWords(target: Target): readonly string[] {
   const { intervalMs, timeoutMs, sampleLimit, bodySizeLimitBytes } = target;
   const words = [
@@ -95,6 +107,7 @@ function scrapeWords(target: Target): readonly string[] {
   return words.map((word, i) => (i === words.length - 1 ? word : `${word},`));
 }
 
+/** Of secrets the references. */
 function optionWords(settings: ScrapeSettings): readonly string[] {
   const { authorization, basicAuth, tlsConfig, httpHeaders, metricRelabelConfigs, initialValue } = settings;
   const limits = {
@@ -110,11 +123,26 @@ function optionWords(settings: ScrapeSettings): readonly string[] {
     ...(settings.followRedirects ? [] : ['no follow_redirects']),
     ...(settings.enableCompression ? [] : ['no enable_compression']),
     ...(authorization === undefined ? [] : [`authorization by ${authorization.credentials}`]),
-    ...(basicAuth === undefined ? [] : [`basic_auth by ${basicAuth.password}`]),
+    ...(basicAuth === undefined ? [] : [basicAuthText(basicAuth)]),
     ...(tlsConfig === undefined ? [] : tlsWords(tlsConfig)),
     ...httpHeaders.map(({ name, secrets }) => [`header ${name}`, ...secrets].join(' by ')),
     ...(initialValue === 'auto' ? [] : [`initial_value ${initialValue}`]),
+    ...choiceWords(settings.output),
     ...(rules === 0 ? [] : [`${rules} metric_relabel_configs (see --page)`]),
+  ];
+}
+
+function basicAuthText({ username, password }: NonNullable<ScrapeSettings['basicAuth']>): string {
+  const references = typeof username === 'string' ? [password] : [username.secret, password];
+  return `basic_auth by ${references.join(' and ')}`;
+}
+
+/** What of the page is sent. */
+function choiceWords({ preset, include, exclude }: OutputSettings): readonly string[] {
+  return [
+    ...(preset === undefined ? [] : [`preset ${preset}`]),
+    ...(include.length === 0 ? [] : [`include ${include.join(' ')}`]),
+    ...(exclude.length === 0 ? [] : [`exclude ${exclude.join(' ')}`]),
   ];
 }
 

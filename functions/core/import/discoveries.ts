@@ -67,7 +67,7 @@ function withoutAccount(node: YamlMapping, instead: string, { findings }: Contex
 }
 
 /** The API server as its own pods name it. */
-const WITHIN = /^https?:\/\/kubernetes(?:\.default(?:\.svc(?:\.cluster\.local)?)?)?(?::\d+)?\/?$|^$/;
+const WITHIN = /^(?:https?:\/\/kubernetes(?:\.default(?:\.svc(?:\.cluster\.local)?)?)?(?::\d+)?\/?)?$/;
 const CLUSTER = 'CLUSTER';
 
 /** `eks://` and what `--set CLUSTER=...` gives, which may be the URL of another API server, too. */
