@@ -125,9 +125,9 @@ describe('the pure room', () => {
     }
   });
 
-  test('waits only where ports are asked: pipeline, sending, planning, histories, discovery', () => {
+  test('waits only where ports are asked: pipeline, sending, planning, histories', () => {
     for (const file of sources.filter((name) => name.startsWith('functions/core/'))) {
-      if (!/\/(pipeline|sending|planning|histories|discovery)\.ts$/.test(file))
+      if (!/\/(pipeline|sending|planning|histories)\.ts$/.test(file))
         assert(!/\b(async|await)\b/.test(read(file)), `${file} waits`);
     }
   });
