@@ -56,7 +56,7 @@ export function targetsOfJob(
   return { targets: [], dropped, problems: [...problems, limit] };
 }
 
-/** What a target's own annotation chooses; what the job excludes stays excluded. */
+/** What a target's own annotation lets through, of what the job sends. */
 function filtered(output: OutputSettings, filter: TargetFilter | undefined): OutputSettings {
   if (filter === undefined) return output;
   if (filter.mode === 'exclude') return { ...output, exclude: [...output.exclude, ...filter.names] };
