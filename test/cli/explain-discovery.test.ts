@@ -231,10 +231,9 @@ test('run --config: pods are scraped, named, and have their dimensions', async (
     'nim.yaml',
     `kubernetes_sd_configs: [{role: pod, api_server: 'http://${kubernetes.address}', dynatrace: {annotations: true}}]\n`,
   );
-  const { code, stdout, stderr } = await startCli([
-    'run',
-    ...['--config', file, '--once', '-o', 'json', '--dry-run'],
-  ]).ended;
+  const { code, stdout, stderr } = await startCli(
+    'run --config FILE --once -o json --dry-run'.split(' ').map((word) => (word === 'FILE' ? file : word)),
+  ).ended;
   assert.equal(code, 0, stderr);
   assert.match(stderr, new RegExp(`scraping ${nim.address} \\(nim/llm-0\\)`));
   const running = jsonOf(stdout).find(({ name }) => name === 'running');

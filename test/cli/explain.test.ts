@@ -45,10 +45,7 @@ targets: 1, dropped: 1, not scraped: 0
     const { code, stdout } = await cli('explain', file, '-o', 'json');
     const [first = {}, second = {}, ...others] = jsonOf(stdout);
     assert.deepEqual([code, others], [0, []]);
-    const keys = [
-      ...['job', 'url', 'origin', 'labels', 'dropped', 'interval', 'timeout'],
-      ...['options', 'attributes', 'steps'],
-    ];
+    const keys = 'job url origin labels dropped interval timeout options attributes steps'.split(' ');
     assert.deepEqual([Object.keys(first), Object.keys(second)], [keys, keys]);
     const { steps, ...scraped } = first;
     assert.deepEqual(scraped, {

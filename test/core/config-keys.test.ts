@@ -47,9 +47,13 @@ describe('the table of keys', () => {
     );
     const ofRemoteWrite = ['sigv4', 'azuread', 'google_iam'];
     assert.deepEqual(more, [
-      ...['dynatrace', 'scrape_classic_histograms', ...ofRemoteWrite],
+      'dynatrace',
+      'scrape_classic_histograms',
       ...ofRemoteWrite,
-      ...['dynatrace', ...ofRemoteWrite],
+      // Of http_sd_configs, then of kubernetes_sd_configs.
+      ...ofRemoteWrite,
+      'dynatrace',
+      ...ofRemoteWrite,
       'annotations',
       ...Object.keys(DYNATRACE_KEYS),
     ]);
