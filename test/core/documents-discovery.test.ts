@@ -187,6 +187,14 @@ describe('kubernetes_sd_configs', () => {
       'cannot use a selector: there is one of the role pod already; join the two by a comma',
     ],
     [
+      `${EKS}, selectors: [{role: pod, label: "app: nim"}]`,
+      'cannot use label: it is no label selector; write app=nim',
+    ],
+    [
+      `${EKS}, selectors: [{role: pod, field: node-1}]`,
+      'cannot use field: it is no field selector; write spec.nodeName',
+    ],
+    [
       `${EKS}, selector: a=b`,
       'cannot use selector: it is no key of an entry of kubernetes_sd_configs; write selectors',
     ],

@@ -6,6 +6,7 @@ import { quote } from './findings.ts';
 import { readHttpClient } from './http-config.ts';
 import type { DnsSdConfig, HttpClientSettings, HttpSdConfig, KubernetesSdConfig } from '../scrape-config.ts';
 import { SECRET_QUERY, hasSecretQuery } from './secret-param.ts';
+import { isFieldSelector, isLabelSelector } from './selectors.ts';
 import type { YamlNode } from './yaml.ts';
 
 export function readDnsSdConfig(node: YamlNode, reading: Reading): DnsSdConfig | undefined {
@@ -191,6 +192,13 @@ function readSelectors(
     } else if (roles.has(role))
       problem(at, `cannot use a selector: there is one of the role ${role} already; join the two by a comma`);
     else if (role === 'node') note(at, 'a selector of nodes has no effect: nodes are not listed');
+    if (!isLabelSelector(label))
+      problem(
+        read.placeOf('label'),
+        'cannot use label: it is no label selector; write app=nim, or app in (nim, vllm)',
+      );
+    if (!isFieldSelector(field))
+      problem(read.placeOf('field'), 'cannot use field: it is no field selector; write spec.nodeName=node-1');
     if (role !== undefined) roles.set(role, { labelSelector: label, fieldSelector: field });
   }
   return roles.get('pod') ?? { labelSelector: '', fieldSelector: '' };
