@@ -4,8 +4,9 @@ import type { ExplainedTarget } from '../core/relabel/explain-target.ts';
 import type { Labels, Target } from '../core/model.ts';
 import { labelsOfTarget } from '../core/page-view.ts';
 import type { RelabelStep } from '../core/relabel/relabel.ts';
-import type { OutputSettings, ScrapeSettings, TlsConfig } from '../core/scrape-config.ts';
+import type { ScrapeSettings, TlsConfig } from '../core/scrape-config.ts';
 import { DEFAULT_PATHS } from '../core/targets.ts';
+import { dynatraceOptions, dynatraceWords } from './dynatrace-words.ts';
 import { changesOf, labelWords, pairsOf, paragraph, ruleText, shownParam, stepJson } from './rule-text.ts';
 
 /** What is not scraped has no URL; its labels are those of its last step. */
@@ -24,7 +25,7 @@ export function targetJson({ config, origin, discovered, steps, outcome }: Expla
     timeout:
       target === undefined ? (labels.get('__scrape_timeout__') ?? '') : formatDuration(target.timeoutMs),
     options: target === undefined ? [] : optionWords(target),
-    attributes: target?.attributes ?? {},
+    dynatrace: dynatraceOptions(target ?? config.settings),
     steps: steps.map(stepJson),
   };
   return `${JSON.stringify(line)}\n`;
@@ -43,18 +44,10 @@ export function targetText({ config, origin, discovered, steps, outcome }: Expla
     ...(origin === undefined ? [] : paragraph('  from    ', [origin])),
     ...paragraph('  found   ', labelWords(discovered)),
     ...steps.flatMap((step, i) => stepLines(step, i + 1)),
-    ...(outcome.code === 'target' ? targetLines(outcome.target) : []),
+    ...(outcome.code === 'target' ? paragraph('  labels  ', labelWords(labelsOfTarget(outcome.target))) : []),
     '',
     '',
   ].join('\n');
-}
-
-function targetLines(target: Target): readonly string[] {
-  const attributes = Object.entries(target.attributes).flat();
-  return [
-    ...paragraph('  labels  ', labelWords(labelsOfTarget(target))),
-    ...(attributes.length === 0 ? [] : paragraph('  adds    ', labelWords(attributes))),
-  ];
 }
 
 function headOf(
@@ -74,7 +67,12 @@ function headOf(
     case 'target': {
       const { target } = outcome;
       const other = target.path === '' ? `, or ${DEFAULT_PATHS[1]} where that is not its page` : '';
-      return [`${target.job}  ${finalUrl(target)}${other}`, ...paragraph('  scrape  ', scrapeWords(target))];
+      const options = dynatraceWords(target);
+      return [
+        `${target.job}  ${finalUrl(target)}${other}`,
+        ...paragraph('  scrape  ', scrapeWords(target)),
+        ...(options.length === 0 ? [] : paragraph('  sent    ', options)),
+      ];
     }
   }
 }
@@ -109,7 +107,7 @@ function scrapeWords(target: Target): readonly string[] {
 
 /** Of secrets the references. */
 function optionWords(settings: ScrapeSettings): readonly string[] {
-  const { authorization, basicAuth, tlsConfig, httpHeaders, metricRelabelConfigs, initialValue } = settings;
+  const { authorization, basicAuth, tlsConfig, httpHeaders, metricRelabelConfigs } = settings;
   const limits = {
     label_limit: settings.labelLimit,
     label_name_length_limit: settings.labelNameLengthLimit,
@@ -126,8 +124,6 @@ function optionWords(settings: ScrapeSettings): readonly string[] {
     ...(basicAuth === undefined ? [] : [basicAuthText(basicAuth)]),
     ...(tlsConfig === undefined ? [] : tlsWords(tlsConfig)),
     ...httpHeaders.map(({ name, secrets }) => [`header ${name}`, ...secrets].join(' by ')),
-    ...(initialValue === 'auto' ? [] : [`initial_value ${initialValue}`]),
-    ...choiceWords(settings.output),
     ...(rules === 0 ? [] : [`${rules} metric_relabel_configs (see --page)`]),
   ];
 }
@@ -135,15 +131,6 @@ function optionWords(settings: ScrapeSettings): readonly string[] {
 function basicAuthText({ username, password }: NonNullable<ScrapeSettings['basicAuth']>): string {
   const references = typeof username === 'string' ? [password] : [username.secret, password];
   return `basic_auth by ${references.join(' and ')}`;
-}
-
-/** What of the page is sent. */
-function choiceWords({ preset, include, exclude }: OutputSettings): readonly string[] {
-  return [
-    ...(preset === undefined ? [] : [`preset ${preset}`]),
-    ...(include.length === 0 ? [] : [`include ${include.join(' ')}`]),
-    ...(exclude.length === 0 ? [] : [`exclude ${exclude.join(' ')}`]),
-  ];
 }
 
 function tlsWords(tls: TlsConfig): readonly string[] {

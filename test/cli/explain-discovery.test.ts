@@ -61,14 +61,15 @@ describe('pods of a cluster', { concurrency: 2 }, () => {
     );
     const [first = '', second = '', summary] = stdout.split('\n\n');
     assert.match(first, /^nim {2}http:\/\/10\.0\.0\.1:8000\/v1\/metrics, or \/metrics where/);
-    assert.match(first, /\n {2}from {4}pod nim\/llm-0\n {2}found {3}__address__="10\.0\.0\.1:8000" /);
-    assert.match(first, /__meta_kubernetes_pod_name="llm-0"/);
     assert.match(
       first,
-      /\n {2}labels {2}instance="10\.0\.0\.1:8000" job="nim"\n {2}adds {4}k8s\.namespace\.name="nim" k8s\.pod\.name="llm-0" k8s\.node\.name="node-1"$/,
+      /\n {2}sent {4}attributes: \{"k8s\.namespace\.name":"nim","k8s\.pod\.name":"llm-0","k8s\.node\.name":"node-1"\}\n {2}from {4}pod nim\/llm-0\n {2}found {3}__address__="10\.0\.0\.1:8000" /,
     );
+    assert.match(first, /__meta_kubernetes_pod_name="llm-0"/);
+    assert.match(first, /\n {2}labels {2}instance="10\.0\.0\.1:8000" job="nim"$/);
     assert.match(second, /^nim {2}https:\/\/10\.0\.0\.2:8000\/m\n/);
-    assert.match(second, /\n {10}insecure_skip_verify, exclude python_\*\n {2}from {4}pod nim\/llm-1\n/);
+    assert.match(second, /\n {10}insecure_skip_verify\n {2}sent {4}/);
+    assert.match(second, /\n {10}exclude: \["python_\*"\]\n {2}from {4}pod nim\/llm-1\n/);
     assert.equal(summary, 'targets: 2, dropped: 0, not scraped: 0\n');
     assert.doesNotMatch(stdout + stderr, /planted/);
   });
@@ -77,20 +78,21 @@ describe('pods of a cluster', { concurrency: 2 }, () => {
     const { document, env } = await startCluster(context);
     const file = await fileOf(context, 'nim.yaml', document);
     const { stdout } = await startCli(['explain', file, '-o', 'json'], env).ended;
+    const POD = { 'k8s.namespace.name': 'nim', 'k8s.node.name': 'node-1' };
     assert.deepEqual(
-      jsonOf(stdout).map(({ url, origin, options, attributes }) => [url, origin, options, attributes]),
+      jsonOf(stdout).map(({ url, origin, options, dynatrace }) => [url, origin, options, dynatrace]),
       [
         [
           'http://10.0.0.1:8000/v1/metrics',
           'pod nim/llm-0',
           [],
-          { 'k8s.namespace.name': 'nim', 'k8s.pod.name': 'llm-0', 'k8s.node.name': 'node-1' },
+          { attributes: { ...POD, 'k8s.pod.name': 'llm-0' } },
         ],
         [
           'https://10.0.0.2:8000/m',
           'pod nim/llm-1',
-          ['insecure_skip_verify', 'exclude python_*'],
-          { 'k8s.namespace.name': 'nim', 'k8s.pod.name': 'llm-1', 'k8s.node.name': 'node-1' },
+          ['insecure_skip_verify'],
+          { attributes: { ...POD, 'k8s.pod.name': 'llm-1' }, exclude: ['python_*'] },
         ],
       ],
     );
@@ -199,14 +201,14 @@ describe('an annotated pod of EKS', () => {
         filter: '{"mode": "include", "names": ["num_requests_*", "gpu_*"]}',
       }),
     );
-    const { origin, options } = JSON.parse(targetJson(target)) as Record<string, unknown>;
+    const { origin, options, dynatrace } = JSON.parse(targetJson(target)) as Record<string, unknown>;
     assert.equal(origin, 'pod nim/llm-0 of prod');
     assert.deepEqual(options, [
       'basic_auth by eks://prod/secret/nim/access/user and eks://prod/secret/nim/access/password',
       'ca by eks://prod/configmap/nim/trust/ca',
-      'include num_requests_* gpu_*',
     ]);
-    assert.match(targetText(target), /\n {2}adds {4}k8s\.cluster\.name="prod" k8s\.namespace\.name="nim" /);
+    const { include, attributes } = dynatrace as Record<string, Record<string, unknown>>;
+    assert.deepEqual([include, attributes?.['k8s.cluster.name']], [['num_requests_*', 'gpu_*'], 'prod']);
   });
 
   test('the manifest that kubectl keeps on it is not shown', () => {
