@@ -4,6 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { MAX_PACKED_BYTES } from '../functions/adapters/packing.ts';
 import { RUN_OPTIONS } from '../functions/cli/run-options.ts';
+import { childOf, itemsOf, textOf } from '../functions/core/config/yaml-tree.ts';
+import { type YamlNode, readYaml } from '../functions/core/config/yaml.ts';
 import { COUNTS } from '../functions/core/self-facts.ts';
 import { MAX_TRACKED_SERIES } from '../functions/core/delta.ts';
 import {
@@ -82,3 +84,47 @@ test('every test that a document names is there', () => {
   assert(named.length > 10);
   for (const path of named) assert(existsSync(new URL(`../${path}`, import.meta.url)), path);
 });
+
+/** `verb api/resource` of each rule in the YAML of the README, and the bindings to the group of the access entry. */
+test('the Kubernetes roles of the README grant what is asked for, and nothing else', () => {
+  const blocks = README.match(/(?<=```yaml\n)apiVersion[\s\S]*?(?=```)/g) ?? [];
+  const objects = blocks.flatMap((block) => block.split('---\n')).map(readObject);
+  const rules = objects.flatMap(({ kind, rules: own }) =>
+    itemsOf(own).flatMap((rule) =>
+      textsIn(rule, 'resources').map(
+        (resource) =>
+          `${kind}: ${textsIn(rule, 'verbs').join()} ${textsIn(rule, 'apiGroups').join()}/${resource}`,
+      ),
+    ),
+  );
+  assert.deepEqual(rules, [
+    'ClusterRole: list /pods',
+    'ClusterRole: list /services',
+    ...['deployments', 'statefulsets', 'daemonsets'].map((what) => `ClusterRole: list apps/${what}`),
+    'Role: get /secrets',
+    'Role: get /configmaps',
+  ]);
+  assert.deepEqual(
+    objects.flatMap(({ kind, roleRef, subjects }) =>
+      itemsOf(subjects).map(
+        (subject) =>
+          `${kind}: ${textOf(childOf(subject, 'kind'))} ${textOf(childOf(subject, 'name'))} has ${textOf(childOf(roleRef, 'kind'))}`,
+      ),
+    ),
+    [
+      'ClusterRoleBinding: Group nim-to-dynatrace has ClusterRole',
+      'RoleBinding: Group nim-to-dynatrace has Role',
+    ],
+  );
+});
+
+function readObject(text: string) {
+  const yaml = readYaml(text);
+  assert(yaml.code !== 'faulty', text);
+  const of = (key: string) => childOf(yaml.root, key);
+  return { kind: textOf(of('kind')), rules: of('rules'), roleRef: of('roleRef'), subjects: of('subjects') };
+}
+
+function textsIn(rule: YamlNode, key: string): readonly string[] {
+  return itemsOf(childOf(rule, key)).map((item) => textOf(item) ?? '?');
+}

@@ -10,20 +10,22 @@ import { dynatraceOptions, dynatraceWords } from './dynatrace-words.ts';
 import { changesOf, labelWords, pairsOf, paragraph, ruleText, shownParam, stepJson } from './rule-text.ts';
 
 /** What is not scraped has no URL; its labels are those of its last step. */
-export function targetJson({ config, discovered, steps, outcome }: ExplainedTarget): string {
+export function targetJson({ config, origin, discovered, steps, outcome }: ExplainedTarget): string {
   const target = outcome.code === 'target' ? outcome.target : undefined;
   const last = steps.findLast(({ after }) => after !== undefined)?.after ?? discovered;
   const labels = new Map(pairsOf(target === undefined ? last : labelsOfTarget(target)));
   const line = {
     job: target?.job ?? labels.get('job') ?? config.jobName,
     url: target === undefined ? null : finalUrl(target),
+    origin: origin ?? null,
     labels: Object.fromEntries(labels),
     dropped: outcome.code === 'dropped',
     interval:
       target === undefined ? (labels.get('__scrape_interval__') ?? '') : formatDuration(target.intervalMs),
     timeout:
       target === undefined ? (labels.get('__scrape_timeout__') ?? '') : formatDuration(target.timeoutMs),
-    dynatrace: dynatraceOptions(config.settings),
+    options: target === undefined ? [] : optionWords(target),
+    dynatrace: dynatraceOptions(target ?? config.settings),
     steps: steps.map(stepJson),
   };
   return `${JSON.stringify(line)}\n`;
@@ -36,9 +38,10 @@ function finalUrl({ scheme, address, path, params }: Target): string {
   return `${scheme}://${address}${path || DEFAULT_PATHS[0]}${query === '' ? '' : `?${query}`}`;
 }
 
-export function targetText({ config, discovered, steps, outcome }: ExplainedTarget): string {
+export function targetText({ config, origin, discovered, steps, outcome }: ExplainedTarget): string {
   return [
     ...headOf(config.jobName, discovered, steps, outcome),
+    ...(origin === undefined ? [] : paragraph('  from    ', [origin])),
     ...paragraph('  found   ', labelWords(discovered)),
     ...steps.flatMap((step, i) => stepLines(step, i + 1)),
     ...(outcome.code === 'target' ? paragraph('  labels  ', labelWords(labelsOfTarget(outcome.target))) : []),
@@ -89,7 +92,7 @@ export function stepLines(step: RelabelStep, number: number): readonly string[] 
   ];
 }
 
-/** How it is scraped, as far as that is not by default. Of secrets the references. */
+/** How it is scraped, as far as that is not by default. */
 function scrapeWords(target: Target): readonly string[] {
   const { intervalMs, timeoutMs, sampleLimit, bodySizeLimitBytes } = target;
   const words = [
@@ -102,6 +105,7 @@ function scrapeWords(target: Target): readonly string[] {
   return words.map((word, i) => (i === words.length - 1 ? word : `${word},`));
 }
 
+/** Of secrets the references. */
 function optionWords(settings: ScrapeSettings): readonly string[] {
   const { authorization, basicAuth, tlsConfig, httpHeaders, metricRelabelConfigs } = settings;
   const limits = {
@@ -117,11 +121,16 @@ function optionWords(settings: ScrapeSettings): readonly string[] {
     ...(settings.followRedirects ? [] : ['no follow_redirects']),
     ...(settings.enableCompression ? [] : ['no enable_compression']),
     ...(authorization === undefined ? [] : [`authorization by ${authorization.credentials}`]),
-    ...(basicAuth === undefined ? [] : [`basic_auth by ${basicAuth.password}`]),
+    ...(basicAuth === undefined ? [] : [basicAuthText(basicAuth)]),
     ...(tlsConfig === undefined ? [] : tlsWords(tlsConfig)),
     ...httpHeaders.map(({ name, secrets }) => [`header ${name}`, ...secrets].join(' by ')),
     ...(rules === 0 ? [] : [`${rules} metric_relabel_configs (see --page)`]),
   ];
+}
+
+function basicAuthText({ username, password }: NonNullable<ScrapeSettings['basicAuth']>): string {
+  const references = typeof username === 'string' ? [password] : [username.secret, password];
+  return `basic_auth by ${references.join(' and ')}`;
 }
 
 function tlsWords(tls: TlsConfig): readonly string[] {

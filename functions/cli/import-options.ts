@@ -16,7 +16,8 @@ export const IMPORT_OPTIONS: readonly CliOption[] = [
     value: 'NAME=VALUE',
     multiple: true,
     default: 'nothing',
-    about: 'what ${env:NAME} or <NAME> in the file stands for, a secret aside; may be given several times',
+    about:
+      'what ${env:NAME} or <NAME> in the file stands for, a secret aside; CLUSTER: of pods whose api_server the file leaves out; may be given several times',
   },
   {
     name: 'out',

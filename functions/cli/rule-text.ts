@@ -36,12 +36,15 @@ export function shownParam(name: string, value: string): string {
   return isSecretParam(name) ? MASK : value;
 }
 
+/** A whole manifest, with whatever somebody wrote into it. */
+const MANIFEST = /_annotation_kubectl_kubernetes_io_last_applied_configuration$/;
+
 /** As they are shown. */
 export function pairsOf(labels: Labels): readonly (readonly [name: string, value: string])[] {
   const pairs: (readonly [string, string])[] = [];
   for (let i = 0; i < labels.length; i += 2) {
     const name = labels[i] as string;
-    pairs.push([name, isSecretParamLabel(name) ? MASK : (labels[i + 1] as string)]);
+    pairs.push([name, isSecretParamLabel(name) || MANIFEST.test(name) ? MASK : (labels[i + 1] as string)]);
   }
   return pairs;
 }

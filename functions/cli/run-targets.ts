@@ -86,9 +86,15 @@ function ownInterval(targets: readonly Target[]): number {
 
 function describeTargets(targets: readonly Target[]): string {
   if (targets.length === 0) return 'there is nothing to scrape';
-  const named = targets.slice(0, MAX_NAMED_TARGETS).map(({ instance }) => instance);
+  const named = targets.slice(0, MAX_NAMED_TARGETS).map(nameOf);
   const rest = targets.length - named.length;
   return `scraping ${named.join(', ')}${rest === 0 ? '' : ` and ${rest} more`}`;
+}
+
+/** A pod's address says little. */
+function nameOf({ instance, attributes }: Target): string {
+  const { 'k8s.namespace.name': namespace, 'k8s.pod.name': pod } = attributes;
+  return pod === undefined ? instance : `${instance} (${namespace}/${pod})`;
 }
 
 function describeInterval(intervalMs: number): string {

@@ -51,7 +51,10 @@ export interface OwnOfTargets {
   readonly filter?: TargetFilter;
 }
 
-/** Of the annotation `metrics.dynatrace.com/filter`: nothing but these metrics, or all of the job's but these. */
+/**
+ * Of the annotation `metrics.dynatrace.com/filter`: nothing but these metrics, in the place of the job's `preset` and
+ * `include`; or all of the job's but these. What the job excludes stays excluded.
+ */
 export interface TargetFilter {
   readonly mode: 'include' | 'exclude';
   /** With `*` at their ends. */

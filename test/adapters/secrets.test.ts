@@ -41,7 +41,12 @@ async function setUp() {
   const clock: Clock = { wallMs: () => nowMs, monotonicMs: () => nowMs };
   const secrets = createSecrets({
     clock,
-    grants: { prefix: PREFIX, granted: [ARN], token: { store: 'ssm', name: tokenNameOf(PREFIX) }, kubernetes: [] },
+    grants: {
+      prefix: PREFIX,
+      granted: [ARN],
+      token: { store: 'ssm', name: tokenNameOf(PREFIX) },
+      kubernetes: [],
+    },
     ssm: (name, signal) => readSsmSecret(ssmClient, name, signal),
     secretsManager: (arn, signal) => readSecretByArn(managerClient, arn, signal),
     kubernetes: () => Promise.resolve(value('planted')),

@@ -46,16 +46,18 @@ targets: 1, dropped: 1, not scraped: 0
     const { code, stdout } = await cli('explain', file, '-o', 'json');
     const [first = {}, second = {}, ...others] = jsonOf(stdout);
     assert.deepEqual([code, others], [0, []]);
-    const keys = ['job', 'url', 'labels', 'dropped', 'interval', 'timeout', 'dynatrace', 'steps'];
+    const keys = 'job url origin labels dropped interval timeout options dynatrace steps'.split(' ');
     assert.deepEqual([Object.keys(first), Object.keys(second)], [keys, keys]);
     const { steps, ...scraped } = first;
     assert.deepEqual(scraped, {
       job: 'nim',
       url: 'http://10.0.1.17:8000/metrics',
+      origin: null,
       labels: { instance: '10.0.1.17:8000', job: 'nim', model: 'llama', port: '8000' },
       dropped: false,
       interval: '15s',
       timeout: '10s',
+      options: ['3 metric_relabel_configs (see --page)'],
       dynatrace: {},
     });
     const before = {
@@ -77,10 +79,12 @@ targets: 1, dropped: 1, not scraped: 0
     assert.deepEqual(second, {
       job: 'nim',
       url: null,
+      origin: null,
       labels: gone,
       dropped: true,
       interval: '15s',
       timeout: '10s',
+      options: [],
       dynatrace: {},
       steps: [{ action: 'drop', rule, before: gone, after: null }],
     });

@@ -6,10 +6,16 @@ import { PLACES } from '../../functions/core/config/config-key.ts';
 import type { ConfigKey, KeyTable, Place } from '../../functions/core/config/config-key.ts';
 import { CONFIG_KEYS } from '../../functions/core/config/config-keys.ts';
 import { DYNATRACE_KEYS } from '../../functions/core/config/config-keys-dynatrace.ts';
+import { LIST_TIMEOUT_MS, MAX_LIST_BYTES } from '../../functions/adapters/http-sd.ts';
+import { MAX_OBJECTS } from '../../functions/adapters/kubernetes-lists.ts';
+import { MAX_FILTER_NAMES } from '../../functions/core/kubernetes/annotations.ts';
+import { MAX_LISTED_TARGETS } from '../../functions/core/target-list.ts';
 import {
+  MAX_DISCOVERIES,
   MAX_DNS_NAMES,
   MAX_DOCUMENTS,
   MAX_JOBS,
+  MAX_NAMESPACES,
   MAX_RELABEL_RULES,
   MAX_STATIC_TARGETS,
 } from '../../functions/core/config/config-bounds.ts';
@@ -39,12 +45,16 @@ describe('the table of keys', () => {
     const more = placesOfTable.flatMap((place) =>
       Object.keys(tableOf(place)).filter((key) => !(THEIRS[place] ?? []).includes(key)),
     );
+    const ofRemoteWrite = ['sigv4', 'azuread', 'google_iam'];
     assert.deepEqual(more, [
       'dynatrace',
       'scrape_classic_histograms',
-      'sigv4',
-      'azuread',
-      'google_iam',
+      ...ofRemoteWrite,
+      // Of http_sd_configs, then of kubernetes_sd_configs.
+      ...ofRemoteWrite,
+      'dynatrace',
+      ...ofRemoteWrite,
+      'annotations',
       ...Object.keys(DYNATRACE_KEYS),
     ]);
   });
@@ -87,6 +97,16 @@ describe('docs/targets.md', () => {
     for (const bound of [MAX_DOCUMENTS, MAX_JOBS, MAX_STATIC_TARGETS, MAX_RELABEL_RULES, MAX_DNS_NAMES]) {
       assert(docs.includes(bound.toLocaleString('en')), String(bound));
     }
+    for (const bound of [
+      `${MAX_DISCOVERIES} entries of a discovery`,
+      `or ${MAX_NAMESPACES} namespaces`,
+      `at most ${MAX_FILTER_NAMES} names`,
+      `and ${MAX_LISTED_TARGETS.toLocaleString('en')} targets, within`,
+      `${MAX_LIST_BYTES / 1024 / 1024} MiB and`,
+      `within ${LIST_TIMEOUT_MS / 1000} s`,
+      `${MAX_OBJECTS.toLocaleString('en')} objects in a list of Kubernetes`,
+    ])
+      assert(docs.includes(bound), bound);
   });
 });
 

@@ -52,10 +52,14 @@ describe('ten mistakes of newcomers', () => {
       'job_name: nim\ntls_config:\n  ca_file: ca.pem\n',
       '3:3 cannot use ca_file: there are no files beside a document; write the PEM text itself as ca, or a reference',
     ],
-    'a discovery that is not there': [
+    'a discovery within a cluster': [
       'job_name: nim\nkubernetes_sd_configs:\n  - role: pod\n',
-      '2:1 cannot use kubernetes_sd_configs: this discovery is not there yet; ' +
-        'use dns_sd_configs on a headless service, or static_configs, until it is',
+      '3:5 cannot use kubernetes_sd_configs: there is no api_server, and no cluster around the function; ' +
+        'write api_server: eks://<cluster>, or a URL',
+    ],
+    'a discovery that is not there': [
+      'job_name: nim\nec2_sd_configs:\n  - region: eu-central-1\n',
+      '2:1 cannot use ec2_sd_configs: this discovery is not there; name the instances in a private hosted zone and use dns_sd_configs, or list them under static_configs',
     ],
     'a tab': [
       'job_name: nim\nstatic_configs:\n\t- targets: ["10.0.1.17:8000"]\n',
@@ -232,8 +236,8 @@ describe('every mistake has its place and its remedy', () => {
       '2:1 cannot use bearer_token_file: there are no files beside a document; store the token',
     ],
     [
-      job('http_sd_configs: [{url: "http://a"}]'),
-      '2:1 cannot use http_sd_configs: this discovery is not there yet; use static_configs',
+      job('consul_sd_configs: [{server: "a:1"}]'),
+      "2:1 cannot use consul_sd_configs: this discovery is not there; use dns_sd_configs on Consul's own DNS",
     ],
     [
       job('proxy_url: http://a'),

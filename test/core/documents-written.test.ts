@@ -4,8 +4,11 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { MAX_ATTRIBUTES } from '../../functions/core/config/config-bounds.ts';
 import { readDocuments } from '../../functions/core/config/documents.ts';
-import type { ScrapeConfig } from '../../functions/core/scrape-config.ts';
-import { WRITTEN } from './written-documents.ts';
+import type { HttpClientSettings, ScrapeConfig } from '../../functions/core/scrape-config.ts';
+import { WRITTEN_DISCOVERIES } from './written-discoveries.ts';
+import { WRITTEN as WRITTEN_DOCUMENTS } from './written-documents.ts';
+
+const WRITTEN = { ...WRITTEN_DOCUMENTS, ...WRITTEN_DISCOVERIES };
 
 /**
  * What config.Load of Prometheus v0.316.0 makes of each document, wrapped into `scrape_configs:` where it is none; made
@@ -31,6 +34,11 @@ function asTheirs({ settings, ...own }: ScrapeConfig, theirs: Readonly<Record<st
     ...ours,
     metricsPath: theirs['metricsPath'],
     params: Object.keys(own.params).length === 0 ? null : own.params,
+    httpSdConfigs: own.httpSdConfigs.map(clientAsTheirs),
+    kubernetesSdConfigs: own.kubernetesSdConfigs.map(({ annotations, ...config }) => {
+      assert.equal(annotations, false);
+      return clientAsTheirs(config);
+    }),
   };
   const bounded = ['sampleLimit', 'bodySizeLimitBytes'].map((key) => [
     key,
@@ -38,6 +46,13 @@ function asTheirs({ settings, ...own }: ScrapeConfig, theirs: Readonly<Record<st
   ]);
   const all: Record<string, unknown> = { ...alike, ...Object.fromEntries(bounded) };
   return Object.fromEntries(Object.keys(theirs).map((key) => [key, all[key]]));
+}
+
+/** Headers are ours to sort, and the vectors have none. */
+function clientAsTheirs<T extends { readonly client: HttpClientSettings }>({ client, ...config }: T) {
+  const { httpHeaders, ...rest } = client;
+  assert.deepEqual(httpHeaders, []);
+  return { ...config, client: rest };
 }
 
 describe('a document as people write it', () => {

@@ -25,7 +25,7 @@ describe('an absent metrics_path', () => {
 
 describe('a job without targets', () => {
   const NOTE =
-    'cannot find anything to scrape in the job "b": it has neither static_configs nor dns_sd_configs; write one';
+    'cannot find anything to scrape in the job "b": it has neither static_configs nor a discovery; write one';
 
   test('is valid in a document, and noted', () => {
     const read = readOne(`scrape_configs:\n${job('a')}${job('b', 'scheme: https, file_sd_configs: []')}`);
@@ -34,7 +34,12 @@ describe('a job without targets', () => {
       read.notes.map(({ line, message }) => `${line} ${message}`),
       [`3 ${NOTE}`],
     );
-    assert.deepEqual(readOne('dns_sd_configs: [{names: [a.b], type: A, port: 1}]').notes, []);
+    for (const discovery of [
+      'dns_sd_configs: [{names: [a.b], type: A, port: 1}]',
+      "http_sd_configs: [{url: 'http://a'}]",
+      "kubernetes_sd_configs: [{role: pod, api_server: 'eks://prod'}]",
+    ])
+      assert.deepEqual(readOne(discovery).notes, []);
   });
 
   test('is not stored by an import; one with none but such is a problem', () => {
@@ -95,7 +100,7 @@ describe('an interval below the tick', () => {
   });
 
   test('is not noted of jobs that are refused, or have one of their own', () => {
-    const refused = job('a', 'kubernetes_sd_configs: [{role: pod}]');
+    const refused = job('a', 'ec2_sd_configs: [{region: eu-central-1}]');
     const own = job('b', "scrape_interval: 2m, metrics_path: /m, static_configs: [{targets: ['c:1']}]");
     assert.deepEqual(lines(imported(global + refused + own).notes), []);
   });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MAX_DOCUMENT_BYTES } from '../../functions/core/config/config-bounds.ts';
+import { hasTargets } from '../../functions/core/config/document-yaml.ts';
 import { readDocuments } from '../../functions/core/config/documents.ts';
 import { commandText } from '../../functions/core/import/commands.ts';
 import { MAX_STANDARD_BYTES } from '../../functions/core/import/documents.ts';
@@ -9,6 +10,7 @@ import type { Imported } from '../../functions/core/import/importing.ts';
 import { checkRelabel } from '../../functions/core/relabel/relabel.ts';
 import { PREFIX, configsOf, imported, lines } from './imported.ts';
 import { FLATTENED, REFERENCE, TWO_RECEIVERS, WITH_START_TIME } from './written-collectors.ts';
+import { WRITTEN_DISCOVERIES } from './written-discoveries.ts';
 import { WRITTEN } from './written-documents.ts';
 
 describe("the example of Dynatrace's documentation", () => {
@@ -85,14 +87,12 @@ describe("the example of Dynatrace's documentation", () => {
 });
 
 describe('Prometheus files', () => {
-  for (const [name, text] of Object.entries(WRITTEN)) {
+  for (const [name, text] of Object.entries({ ...WRITTEN, ...WRITTEN_DISCOVERIES })) {
     test(`${name}: the documents say the same`, () => {
       const theirs = readDocuments([{ name: `${PREFIX}/targets/nim`, value: text }], { checkRelabel });
       const all = imported(text);
       // A job without targets is valid, and not stored.
-      const scraped = theirs.configs.filter(
-        ({ staticConfigs, dnsSdConfigs }) => staticConfigs.length + dnsSdConfigs.length > 0,
-      );
+      const scraped = theirs.configs.filter(hasTargets);
       assert.equal(all.problems.length, scraped.length === 0 ? 1 : 0);
       assert.deepEqual(configsOf(all), scraped);
     });

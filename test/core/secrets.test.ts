@@ -121,7 +121,12 @@ describe('what a document may ask for', () => {
     const ofCluster = (kubernetes: readonly string[]) => {
       const place = placeOf('eks://prod/secret/nim/llm/token');
       assert(place);
-      return refusalOf(place, { prefix: PREFIX, granted: ['eks://prod'], token: { store: 'ssm', name: '/x' }, kubernetes });
+      return refusalOf(place, {
+        prefix: PREFIX,
+        granted: ['eks://prod'],
+        token: { store: 'ssm', name: '/x' },
+        kubernetes,
+      });
     };
     assert.equal(ofCluster(['prod/other', 'prod/nim']), undefined);
     for (const kubernetes of [[], ['prod'], ['prod/ni'], ['prod/nim-2'], ['test/nim'], ['prod/*']])

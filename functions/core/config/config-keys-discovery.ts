@@ -7,6 +7,9 @@ import { REFUSED_HTTP_KEYS } from './config-keys-unused.ts';
 /** Characters of a URL: what HTTP servers take at least (RFC 9110 section 4.1). */
 const MAX_URL_LENGTH = 8_000;
 
+/** One of pods, one of nodes: Prometheus takes no other with the role pod. */
+const MAX_SELECTORS = 2;
+
 /** As a scrape_config has them, for the request to the discovery. */
 const CLIENT_KEYS = {
   authorization: { use: 'honoured', kind: 'mapping', about: 'The Authorization header of its request.' },
@@ -35,13 +38,14 @@ export const DISCOVERY_KEYS = {
     ...CLIENT_KEYS,
   },
   kubernetes_sd_configs: {
-    role: { use: 'honoured', kind: 'choice', choices: ['pod'], about: 'What becomes a target; needed.' },
+    role: { use: 'honoured', kind: 'text', about: 'What becomes a target: pod, and no other; needed.' },
     api_server: {
       use: 'honoured',
       kind: 'text',
       max: MAX_URL_LENGTH,
       example: 'api_server: eks://my-cluster',
-      about: 'eks:// and the name of a cluster that the deployment was granted, or the URL of an API server.',
+      about:
+        'Needed: eks:// and the name of a cluster that the deployment was granted, or the URL of an API server.',
     },
     namespaces: {
       use: 'honoured',
@@ -53,7 +57,7 @@ export const DISCOVERY_KEYS = {
       use: 'honoured',
       kind: 'list',
       absent: 'none',
-      max: 1,
+      max: MAX_SELECTORS,
       example: 'selectors: [{role: pod, label: "app=nim"}]',
       about: 'Which pods are listed.',
     },
@@ -84,7 +88,12 @@ export const DISCOVERY_KEYS = {
     own_namespace: refused('the function is in no namespace', 'write its name under names'),
   },
   selectors: {
-    role: { use: 'honoured', kind: 'choice', choices: ['pod'], about: 'As above; needed.' },
+    role: {
+      use: 'honoured',
+      kind: 'choice',
+      choices: ['pod', 'node'],
+      about: 'What is selected; needed, and once each. That of nodes has no effect.',
+    },
     label: { use: 'honoured', kind: 'text', default: '""', about: 'A label selector, such as app=nim.' },
     field: {
       use: 'honoured',

@@ -121,7 +121,7 @@ function reportUnused(
   const { problem, note, problemCount } = findings;
   if (key === undefined) problem(at, describeUnknown(name, place, problemCount < MAX_NAMED_FINDINGS));
   else if (key.use === 'no effect') note(at, `${name} has no effect: ${key.about}`);
-  // `proxy_from_environment: false` and `file_sd_configs: []` ask for nothing.
+  // `proxy_from_environment: false`, `file_sd_configs: []` and `attach_metadata: {node: false}` ask for nothing.
   else if (!isEmpty(value)) {
     problem(at, `cannot use ${name}: ${key.about}; ${key.instead.replaceAll('<prefix>', prefix)}`);
   }
@@ -129,7 +129,7 @@ function reportUnused(
 
 function isEmpty(node: YamlNode): boolean {
   if (node.kind === 'list') return node.items.length === 0;
-  if (node.kind === 'mapping') return node.entries.length === 0;
+  if (node.kind === 'mapping') return node.entries.every(({ value }) => isEmpty(value));
   return isNull(node) || node.text === '' || readFlag(node) === false;
 }
 

@@ -1,5 +1,7 @@
 /** Lists of addresses: targets, and the scrape_configs that say the same. */
 import { readAddress } from './address.ts';
+import { MAX_DISCOVERIES } from './config-bounds.ts';
+import { quote } from './findings.ts';
 import type { Findings } from './findings.ts';
 import type { Target } from '../model.ts';
 import { readCluster } from './discovery-configs.ts';
@@ -17,12 +19,19 @@ export function readAddresses(text: string, job: string, { problem }: Findings):
   for (const word of text.split(/[\s,]+/)) {
     if (word === '') continue;
     const cluster = readCluster(word);
-    const read = cluster ?? readAddress(word, job);
-    if (typeof read === 'string') problem(undefined, read);
-    else if (cluster === undefined) targets.push(read as Target);
-    else clusters.push(read as KubernetesSdConfig);
+    if (cluster === undefined) {
+      const target = readAddress(word, job);
+      if (typeof target === 'string') problem(undefined, target);
+      else targets.push(target);
+    } else if (typeof cluster === 'string') problem(undefined, cluster);
+    else if (clusters.length < MAX_DISCOVERIES) clusters.push(cluster);
+    else problem(undefined, describeTooMany(word));
   }
   return { targets, clusters };
+}
+
+function describeTooMany(word: string): string {
+  return `cannot use ${quote(word)}: ${MAX_DISCOVERIES} clusters or namespaces are the most of one list; write it in another document`;
 }
 
 /**

@@ -59,7 +59,7 @@ function describeForeign(root: YamlMapping): string | undefined {
     return 'cannot use scrape_config: it is no key of a Prometheus file; write scrape_configs';
   }
   if (has('apiVersion') && has('kind')) {
-    return 'cannot read the document: it is a Kubernetes object; write a scrape_config, with the addresses under static_configs or a name of the service under dns_sd_configs';
+    return 'cannot read the document: it is a Kubernetes object; write a scrape_config, with the pods under kubernetes_sd_configs, or their addresses under static_configs';
   }
   if (has('receivers') || has('exporters')) {
     return 'cannot read the document: it is a Collector configuration; run: nim-to-dynatrace import FILE, which makes documents of it';
@@ -90,7 +90,7 @@ function readConfigs(
     const { problemCount } = reading.findings;
     const config = readScrapeConfig(item, globals, defaultJob, reading);
     if (config !== undefined && !hasTargets(config) && reading.findings.problemCount === problemCount) {
-      const cause = 'it has neither static_configs nor dns_sd_configs';
+      const cause = 'it has neither static_configs nor a discovery';
       const what = `cannot find anything to scrape in the job ${quote(config.jobName)}`;
       reading.findings.note(item.at, `${what}: ${cause}; write one`);
     }

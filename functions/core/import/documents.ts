@@ -4,6 +4,7 @@ import type { KeyTable, Place } from '../config/config-key.ts';
 import { CONFIG_KEYS } from '../config/config-keys.ts';
 import type { Findings } from '../config/findings.ts';
 import type { StoringCommand } from './commands.ts';
+import { DISCOVERIES } from './discoveries.ts';
 import { uniqueName } from './secrets.ts';
 import type { Names } from './secrets.ts';
 import {
@@ -135,7 +136,7 @@ function targetsOf(config: YamlMapping): readonly GroupedTarget[] {
   );
 }
 
-/** Only with these targets, in their groups; names to look up stand in the first document. */
+/** Only with these targets, in their groups; discoveries stand in the first document. */
 function withTargets(config: YamlMapping, targets: readonly GroupedTarget[], first: boolean): YamlMapping {
   const groups = [...Map.groupBy(targets, ({ group }) => group)].map(([group, own]) => {
     const list = listAt(
@@ -144,7 +145,7 @@ function withTargets(config: YamlMapping, targets: readonly GroupedTarget[], fir
     );
     return group.kind === 'mapping' ? withEntry(group, 'targets', list) : group;
   });
-  const rest = first ? config : withoutEntry(config, 'dns_sd_configs');
+  const rest = first ? config : DISCOVERIES.reduce(withoutEntry, config);
   return withEntry(rest, 'static_configs', listAt(config.at, groups));
 }
 

@@ -22,17 +22,29 @@ function placed(place: Place, nested: Readonly<Record<string, Shape>> = {}): Sha
   return { keys: Object.fromEntries(own) };
 }
 
+const CLIENT: Readonly<Record<string, Shape>> = {
+  authorization: placed('authorization'),
+  basic_auth: placed('basic_auth'),
+  tls_config: placed('tls_config'),
+  http_headers: { rest: placed('http_headers', { values: VALUES, secrets: VALUES }) },
+};
+const PODS = placed('kubernetes_sd_configs', {
+  namespaces: placed('namespaces', { names: VALUES }),
+  selectors: { item: placed('selectors') },
+  attach_metadata: { keys: { node: VALUE, namespace: VALUE } },
+  dynatrace: placed('kubernetes_dynatrace'),
+  ...CLIENT,
+});
 const RULES: Shape = { item: placed('relabel_configs', { source_labels: VALUES }) };
 const SCRAPE_CONFIG = placed('scrape_config', {
   static_configs: { item: placed('static_configs', { targets: VALUES, labels: NAMED_VALUES }) },
   dns_sd_configs: { item: placed('dns_sd_configs', { names: VALUES }) },
   relabel_configs: RULES,
   metric_relabel_configs: RULES,
+  http_sd_configs: { item: placed('http_sd_configs', CLIENT) },
+  kubernetes_sd_configs: { item: PODS },
   params: { rest: VALUES },
-  authorization: placed('authorization'),
-  basic_auth: placed('basic_auth'),
-  tls_config: placed('tls_config'),
-  http_headers: { rest: placed('http_headers', { values: VALUES, secrets: VALUES }) },
+  ...CLIENT,
 });
 const SCRAPING: Readonly<Record<string, Shape>> = {
   global: placed('global', { external_labels: NAMED_VALUES }),

@@ -18,6 +18,7 @@ import type { Finding, Findings } from '../config/findings.ts';
 import { withPlaceholders } from './addresses.ts';
 import { configOf, isCollector, readCollector } from './collector.ts';
 import type { StoringCommand } from './commands.ts';
+import { withDiscoveries } from './discoveries.ts';
 import { documentsOf, textsOfJob } from './documents.ts';
 import type { ImportedDocument, Job } from './documents.ts';
 import { describeOpen, expandReferences, outsideOf } from './environment.ts';
@@ -191,7 +192,7 @@ function importSources(
 }
 
 const NO_TARGETS =
-  'cannot find anything to scrape: no job has static_configs or dns_sd_configs; write one of them in a job';
+  'cannot find anything to scrape: no job has static_configs or a discovery that carries over; write one in a job';
 const NO_PATH =
   'no metrics_path: /v1/metrics is tried first, then /metrics, where Prometheus asks /metrics alone';
 
@@ -230,7 +231,8 @@ function jobsOf(
   const configs = items.map((item, index) => {
     if (item.kind !== 'mapping') return item;
     const job = textOf(childOf(item, 'job_name')) ?? (items.length === 1 ? options.job : `job-${index + 1}`);
-    const own = flattenedTargets(withChanges(item, external));
+    const placed = withDiscoveries(item, { findings, given: options.given });
+    const own = flattenedTargets(withChanges(placed, external));
     const safe = withoutSecrets(own, { job, secrets, open });
     return withPlaceholders(safe, { findings, open, given: options.given });
   });

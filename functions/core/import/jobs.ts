@@ -1,5 +1,6 @@
 /** What a scrape_config gets from what stands around it: labels of all series, rules, the first value. */
 import type { Findings } from '../config/findings.ts';
+import { DISCOVERIES } from './discoveries.ts';
 import { describeOpen, outsideOf } from './environment.ts';
 import type { OpenTexts } from './environment.ts';
 import type { JobChanges, StaticLabel } from './processors.ts';
@@ -78,7 +79,7 @@ function withOptions(config: YamlMapping, { attributes, initialValue }: JobChang
 function withLabel(config: YamlMapping, label: StaticLabel): YamlMapping {
   const { name, at, value, overrides } = label;
   const rules = itemsOf(childOf(config, 'relabel_configs'));
-  if (rules.length === 0 && childOf(config, 'dns_sd_configs') === undefined) {
+  if (rules.length === 0 && DISCOVERIES.every((key) => childOf(config, key) === undefined)) {
     return withChild(config, 'static_configs', (groups) =>
       mapChildren(groups, (group) => (group.kind === 'mapping' ? labelled(group, label) : group)),
     );

@@ -1,6 +1,7 @@
 /** Secrets of a scrape_config become references, and commands that store them. No value leaves this file. */
 import { SECRET_HEADER } from '../config/http-config.ts';
 import type { ShellValue, StoringCommand } from './commands.ts';
+import { ASKED_DISCOVERIES } from './discoveries.ts';
 import type { OpenTexts } from './environment.ts';
 import { isSecretReference, looksLikeReference } from '../config/secret-reference.ts';
 import {
@@ -124,6 +125,20 @@ interface Rewriting {
 
 /** The scrape_config without any secret, as far as its keys tell what is one. */
 export function withoutSecrets(config: YamlMapping, rewriting: Rewriting): YamlMapping {
+  const own = withUserOfTargets(withoutClientSecrets(config, rewriting), rewriting);
+  return ASKED_DISCOVERIES.reduce(
+    (all, key) =>
+      withChild(all, key, (entries) =>
+        mapChildren(entries, (entry) =>
+          entry.kind === 'mapping' ? withUserOfUrl(withoutClientSecrets(entry, rewriting), rewriting) : entry,
+        ),
+      ),
+    own,
+  );
+}
+
+/** Of whatever has the keys of an HTTP client. */
+function withoutClientSecrets(config: YamlMapping, rewriting: Rewriting): YamlMapping {
   let own = withBearerToken(config);
   own = withChild(own, 'authorization', (node) => withReference(node, 'credentials', rewriting));
   own = withChild(own, 'basic_auth', (node) => withReference(node, 'password', rewriting));
@@ -131,9 +146,7 @@ export function withoutSecrets(config: YamlMapping, rewriting: Rewriting): YamlM
     const withFiles = ['ca', 'cert'].reduce((tls, key) => withFileReference(tls, key, rewriting), node);
     return withReference(withFiles, 'key', rewriting);
   });
-  own = withChild(own, 'http_headers', (node) => withHeaderReferences(node, rewriting));
-  own = withUserOfTargets(own, rewriting);
-  return own;
+  return withChild(own, 'http_headers', (node) => withHeaderReferences(node, rewriting));
 }
 
 /** `key`, or the file of `key_file`, as a reference. */
@@ -201,6 +214,20 @@ function withUserOfTargets(config: YamlMapping, { job, secrets, open }: Rewritin
     mapTargets(groups, (text) => text.replace(USER, '$1$4')),
   );
   return withEntry(bare, 'basic_auth', basicAuth);
+}
+
+/** The same in the URL of a list, or of an API server. */
+function withUserOfUrl(entry: YamlMapping, { job, secrets, open }: Rewriting): YamlMapping {
+  const key = childOf(entry, 'url') === undefined ? 'api_server' : 'url';
+  const url = childOf(entry, key);
+  const [, scheme, user, password, rest] = USER.exec(textOf(url) ?? '') ?? [];
+  const other = ['authorization', 'basic_auth'].some((one) => childOf(entry, one) !== undefined);
+  if (url === undefined || password === undefined || other || open.has(url)) return entry;
+  const basicAuth = mappingAt(url.at, {
+    username: textAt(url.at, user ?? '', true),
+    password: secrets.store(textAt(url.at, password, true), job, 'password'),
+  });
+  return withEntry(withEntry(entry, key, textAt(url.at, `${scheme}${rest}`)), 'basic_auth', basicAuth);
 }
 
 function mapTargets(groups: YamlNode, change: (text: string) => string): YamlNode {

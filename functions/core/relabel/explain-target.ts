@@ -4,11 +4,13 @@ import type { Labels, Target } from '../model.ts';
 import { assert } from '../outcome.ts';
 import type { FoundJob } from '../planning.ts';
 import { type RelabelStep, relabelSteps } from './relabel.ts';
-import type { ScrapeConfig } from '../scrape-config.ts';
+import type { ScrapeConfig, TargetGroup } from '../scrape-config.ts';
 import { discoveredLabels } from './target-labels.ts';
 
 export interface ExplainedTarget {
   readonly config: ScrapeConfig;
+  /** Who said that there is such an address, such as `pod nim/llm-0 of prod`; absent where its document does. */
+  readonly origin?: string;
   /** Before relabelling. */
   readonly discovered: Labels;
   /** Of `relabel_configs`; the last one may have dropped the labels. */
@@ -36,9 +38,23 @@ function* explainJob({ config, groups, rules }: FoundJob): Generator<ExplainedTa
       const identity = JSON.stringify(same);
       if (seen.has(identity)) continue;
       seen.add(identity);
-      yield { config, discovered, steps: relabelSteps(discovered, rules), outcome };
+      const origin = originOf(group);
+      const steps = relabelSteps(discovered, rules);
+      yield { config, ...(origin === undefined ? {} : { origin }), discovered, steps, outcome };
     }
   }
+}
+
+/** By the labels that each discovery sets on all of its targets, as in Prometheus. */
+function originOf({ labels, own }: Omit<TargetGroup, 'targets'>): string | undefined {
+  const { __meta_kubernetes_pod_name: pod, __meta_url: list, __meta_dns_name: name } = labels;
+  if (pod !== undefined) {
+    const cluster = own?.attributes?.['k8s.cluster.name'];
+    const where = `pod ${labels['__meta_kubernetes_namespace']}/${pod}`;
+    return cluster === undefined ? where : `${where} of ${cluster}`;
+  }
+  if (list !== undefined) return `list ${list}`;
+  return name === undefined ? undefined : `DNS ${name}`;
 }
 
 /** By the very code that dispatch runs; the limit is on the job as a whole. */
