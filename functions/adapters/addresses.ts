@@ -15,24 +15,41 @@ export interface Addresses {
   readonly lookup: LookupFunction;
   /** Whether the host is an address by itself, or was last looked up as one, that only a private network has. */
   readonly isPrivate: (host: string) => boolean;
+  /** Why no connection may lead to the address, as Node words it; undefined: it may, or this is no address. */
+  readonly refusalOf: (host: string) => NodeJS.ErrnoException | undefined;
 }
 
-/** `lookup`: the system's, unless a test brings its own. */
-export function createAddresses(lookup: LookupFunction = systemLookup as LookupFunction): Addresses {
+interface AddressesDeps {
+  /** Default: the system's. */
+  readonly lookup?: LookupFunction | undefined;
+  /** Default: loopback is as good as any other address. */
+  readonly refuseLoopback?: boolean | undefined;
+}
+
+export function createAddresses({
+  lookup = systemLookup as LookupFunction,
+  refuseLoopback = false,
+}: AddressesDeps = {}): Addresses {
   const privateNames = new Map<string, boolean>();
+  const refusalOf = (host: string) => {
+    if (isForbidden(host)) return forbidden();
+    return refuseLoopback && isIn(LOOPBACK, host) ? loopback() : undefined;
+  };
   return {
+    refusalOf,
     lookup: (name, options, callback) => {
       lookup(name, { ...options, all: true }, (error, found) => {
         if (error !== null) return callback(error, '');
         const all = found as unknown as readonly LookupAddress[];
-        const allowed = all.filter(({ address }) => !isForbidden(address));
+        const refusals = all.map(({ address }) => refusalOf(address));
+        const allowed = all.filter((_, nth) => refusals[nth] === undefined);
         const [first] = allowed;
         remember(
           privateNames,
           name,
           allowed.length > 0 && allowed.every(({ address }) => isIn(PRIVATE, address)),
         );
-        if (first === undefined) return callback(forbidden(), '');
+        if (first === undefined) return callback(refusals[0] ?? forbidden(), '');
         if (options.all === true) callback(null, [...allowed]);
         else callback(null, first.address, first.family);
       });
@@ -61,6 +78,13 @@ export function forbidden(): NodeJS.ErrnoException {
   return Object.assign(new Error('the address is forbidden'), { code: 'ERR_IP_BLOCKED' });
 }
 
+/** The address is the caller's own. */
+export const LOOPBACK_ERROR = 'ERR_IP_LOOPBACK';
+
+function loopback(): NodeJS.ErrnoException {
+  return Object.assign(new Error('the address is loopback'), { code: LOOPBACK_ERROR });
+}
+
 /** IPv4 addresses within IPv6 (`::ffff:169.254.169.254`) are found by BlockList itself. */
 const FORBIDDEN = new BlockList();
 FORBIDDEN.addSubnet('169.254.0.0', 16, 'ipv4');
@@ -69,6 +93,14 @@ FORBIDDEN.addSubnet('fe80::', 10, 'ipv6');
 FORBIDDEN.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6');
 // fd00:ec2::254 is the metadata service, fd00:ec2::23 the credentials of EKS pods; the rest is Amazon's as well.
 FORBIDDEN.addSubnet('fd00:ec2::', 32, 'ipv6');
+
+/** Also the unspecified addresses, with which Linux connects to loopback. */
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addSubnet('0.0.0.0', 8, 'ipv4');
+LOOPBACK.addSubnet('::', 127, 'ipv6');
+LOOPBACK.addSubnet('64:ff9b::7f00:0', 104, 'ipv6');
+LOOPBACK.addSubnet('64:ff9b::', 104, 'ipv6');
 
 /** RFC 1918, RFC 6598 (pods on EKS), RFC 4193. */
 const PRIVATE = new BlockList();

@@ -15,13 +15,15 @@ interface DiscoveryDeps {
   readonly clock: Clock;
   readonly secrets: Secrets;
   readonly eks: Eks;
+  /** `<cluster>/<namespace>` of EKS, where not all of a cluster's may be asked for. */
+  readonly grantedNamespaces?: readonly string[] | undefined;
 }
 
-export function openDiscovery({ http, clock, secrets, eks }: DiscoveryDeps): Discovery<ScrapeConfig> {
+export function openDiscovery(deps: DiscoveryDeps): Discovery<ScrapeConfig> {
   return createDiscovery({
-    dns: createDnsDiscovery({ clock }),
-    http: createHttpDiscovery({ http, clock, secrets }),
-    kubernetes: createKubernetesDiscovery({ http, clock, secrets, eks }),
+    dns: createDnsDiscovery(deps),
+    http: createHttpDiscovery(deps),
+    kubernetes: createKubernetesDiscovery(deps),
   });
 }
 

@@ -55,3 +55,8 @@ export function requiredNumber(name: string): number {
     `cannot start: the environment variable ${name} is no whole number; deploy the stack again`,
   );
 }
+
+/** As Lambda tells its runtimes where to ask for events. */
+export function isInLambda(): boolean {
+  return optional('AWS_LAMBDA_RUNTIME_API') !== undefined;
+}

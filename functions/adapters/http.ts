@@ -7,7 +7,7 @@ import { gunzip } from 'node:zlib';
 import { Agent, buildConnector } from 'undici';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../core/ports.ts';
-import { type Addresses, createAddresses, forbidden, isForbidden } from './addresses.ts';
+import { type Addresses, LOOPBACK_ERROR, createAddresses } from './addresses.ts';
 import { PROXY_ERROR, type Way, throughProxy } from './proxy.ts';
 import { type TlsOptions, fingerprintOf, systemAuthorities, tlsConnectOptions } from './tls.ts';
 
@@ -101,6 +101,11 @@ interface HttpDeps {
   readonly connectTimeoutMs?: number;
   /** Default: the system's. */
   readonly lookup?: LookupFunction;
+  /**
+   * In Lambda, where documents name the hosts: on loopback is the runtime, which hands out events and takes answers.
+   * Default: false, for servers beside a laptop's command.
+   */
+  readonly refuseLoopback?: boolean;
 }
 
 /**
@@ -112,7 +117,7 @@ interface HttpDeps {
  * each has a connection of its own, and what that costs is one handshake, with TLS sessions resumed.
  */
 export function createHttp(deps: HttpDeps): Http {
-  const addresses = createAddresses(deps.lookup);
+  const addresses = createAddresses(deps);
   const agents = createAgents(deps, addresses);
   const once = async (request: HttpRequest) => {
     const agent = agents.of(request);
@@ -153,6 +158,7 @@ function createAgents(deps: HttpDeps, addresses: Addresses) {
           ...tls,
         },
         deps.proxy && { proxy: deps.proxy, userAgent: USER_AGENT, timeoutMs, lookup: addresses.lookup },
+        addresses,
       ),
     });
   const plain = open(systemAuthorities(deps.ca));
@@ -187,18 +193,23 @@ function createAgents(deps: HttpDeps, addresses: Addresses) {
  * A body without a length ends with its connection, and the package takes ECONNRESET for such an end: half a page
  * would be a whole one. Under the name of another lost connection it is the failure that it is (RFC 9112 section 8).
  */
-function connector(options: buildConnector.BuildOptions, way: Way | undefined): buildConnector.connector {
+function connector(
+  options: buildConnector.BuildOptions,
+  way: Way | undefined,
+  { refusalOf }: Addresses,
+): buildConnector.connector {
   const direct = buildConnector(options);
   const connect = way === undefined ? direct : throughProxy(way, direct);
   return (target, callback) => {
     // An address is not looked up.
-    if (isForbidden(target.hostname)) return callback(forbidden(), null);
+    const refusal = refusalOf(target.hostname);
+    if (refusal !== undefined) return callback(refusal, null);
     connect(target, (...result) => {
-      const remote = result[1]?.remoteAddress ?? '';
       // What the look-up let pass is what was connected to; should that ever be otherwise, no request is written.
-      if (isForbidden(remote)) {
+      const refused = refusalOf(result[1]?.remoteAddress ?? '');
+      if (refused !== undefined) {
         result[1]?.destroy();
-        return callback(forbidden(), null);
+        return callback(refused, null);
       }
       // Before the package listens, so that it is called first.
       result[1]?.on('error', (error: NodeJS.ErrnoException) => {
@@ -347,6 +358,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'the host did not take the connection in time',
   UND_ERR_HEADERS_OVERFLOW: 'the headers of the answer are too long',
   ERR_IP_BLOCKED: 'the address is link-local, which is never scraped',
+  [LOOPBACK_ERROR]: "the address is loopback, which in Lambda is the function's own",
   UND_ERR_INVALID_ARG: 'a header cannot be written',
 };
 

@@ -42,6 +42,8 @@ interface KubernetesDeps {
   readonly clock: Clock;
   readonly secrets: Secrets;
   readonly eks: Eks;
+  /** `<cluster>/<namespace>`: where a cluster of EKS is named, its others may not be asked for. Default: all may. */
+  readonly grantedNamespaces?: readonly string[] | undefined;
 }
 
 export function createKubernetesDiscovery(deps: KubernetesDeps): Discovery<KubernetesSdConfig> {
@@ -60,6 +62,8 @@ async function discover(
   hintedAtMs: Map<string, number>,
 ): Promise<ListAnswer> {
   const { http, clock } = deps;
+  const refusal = refusalOf(config, deps.grantedNamespaces ?? []);
+  if (refusal !== undefined) return failedList(config, 'pods', { code: 'failed', cause: refusal });
   const server: ApiServer = { http, clock, deadlineMs, access: accessOf(config, deadlineMs, deps) };
   const problems: string[] = [];
   const services = config.annotations ? await listServices(server, config) : [];
@@ -84,6 +88,20 @@ async function discover(
 
 function failedList({ apiServer }: KubernetesSdConfig, what: string, { cause }: ListFailure) {
   return { code: 'failed' as const, message: `cannot list the ${what} of ${apiServer}: ${cause}` };
+}
+
+/** Why these namespaces may not be asked for: a deployment may grant some of a cluster's. */
+function refusalOf(
+  { apiServer, namespaces }: KubernetesSdConfig,
+  granted: readonly string[],
+): string | undefined {
+  const start = `${clusterOf(apiServer)}/`;
+  const allowed = granted.flatMap((one) => (one.startsWith(start) ? [one.slice(start.length)] : []));
+  if (allowed.length === 0) return undefined;
+  const other = namespaces.find((namespace) => !allowed.includes(namespace));
+  if (other === undefined && namespaces.length > 0) return undefined;
+  const what = other === undefined ? 'all namespaces are' : `the namespace ${other} is`;
+  return `${what} not granted, only ${allowed.join(', ')}; name these, or grant more in the construct's prop discovery.eks`;
 }
 
 /** EKS has an authority and a token of its own; another server is asked as its document says. */

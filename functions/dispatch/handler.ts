@@ -7,7 +7,7 @@ import { systemClock } from '../adapters/clock.ts';
 import { createAwsSecrets, tokenPlaceOf } from '../adapters/aws-secrets.ts';
 import { openDiscovery } from '../adapters/discovery.ts';
 import { createEks } from '../adapters/eks.ts';
-import { list, optional, required, requiredNumber } from '../adapters/env.ts';
+import { isInLambda, list, optional, required, requiredNumber } from '../adapters/env.ts';
 import { createHttp } from '../adapters/http.ts';
 import { createLog } from '../adapters/log.ts';
 import { logBugs } from '../adapters/log-bugs.ts';
@@ -27,7 +27,8 @@ const log = createLog({ service: 'dispatch' });
 const prefix = required('PARAMETER_PREFIX');
 const ssm = new SSMClient();
 const parameters = createParameters({ client: ssm, prefix, clock: systemClock });
-const http = createHttp({ clock: systemClock });
+/** For discoveries, whose servers documents name. */
+const http = createHttp({ clock: systemClock, refuseLoopback: isInLambda() });
 const eks = createEks({
   http,
   clock: systemClock,
@@ -47,7 +48,13 @@ const secrets = createAwsSecrets({
   http,
   eks,
 });
-const discover = openDiscovery({ http, clock: systemClock, secrets, eks });
+const discover = openDiscovery({
+  http,
+  clock: systemClock,
+  secrets,
+  eks,
+  grantedNamespaces: list('EKS_NAMESPACES'),
+});
 
 const table = { client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock: systemClock };
 

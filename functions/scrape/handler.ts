@@ -6,7 +6,15 @@ import type { SQSEvent } from 'aws-lambda';
 import { createAwsSecrets, tokenPlaceOf } from '../adapters/aws-secrets.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { createEks } from '../adapters/eks.ts';
-import { list, optional, optionalFile, optionalUrl, required, requiredNumber } from '../adapters/env.ts';
+import {
+  isInLambda,
+  list,
+  optional,
+  optionalFile,
+  optionalUrl,
+  required,
+  requiredNumber,
+} from '../adapters/env.ts';
 import { createExport } from '../adapters/export.ts';
 import { createHttp } from '../adapters/http.ts';
 import { createLog } from '../adapters/log.ts';
@@ -24,8 +32,9 @@ import { type WorkDeps, workOff } from './work-off.ts';
 
 const log = createLog({ service: 'scrape' });
 const clock = systemClock;
-const http = createHttp({ clock });
-/** Proxy and authorities of the way to Dynatrace are no business of the targets. */
+/** For what documents name. */
+const http = createHttp({ clock, refuseLoopback: isInLambda() });
+/** Proxy and authorities of the way to Dynatrace are no business of the targets; a proxy may be an extension on loopback. */
 const dynatraceHttp = createHttp({ clock, proxy: optionalUrl('PROXY'), ca: optionalFile('CA_BUNDLE') });
 const ssm = new SSMClient();
 const prefix = required('PARAMETER_PREFIX');

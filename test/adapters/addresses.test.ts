@@ -115,7 +115,9 @@ test('forbidden are link-local addresses and those that AWS keeps for credential
 });
 
 test('private are RFC 1918, RFC 6598 and RFC 4193, by the last look-up of a name', () => {
-  const addresses = createAddresses(lookupOf([['10.1.2.3'], ['8.8.8.8', '10.1.2.3'], ['fd12::1']]));
+  const addresses = createAddresses({
+    lookup: lookupOf([['10.1.2.3'], ['8.8.8.8', '10.1.2.3'], ['fd12::1']]),
+  });
   const { isPrivate, lookup } = addresses;
   for (const one of [
     '10.0.0.0',
