@@ -78,6 +78,11 @@ export function tokenParameterArn(
 ): string | undefined {
   if (parameterName === undefined || parameterName.startsWith(`${parameterPrefix}/secrets/`))
     return undefined;
+  return parameterArnOf(scope, parameterName);
+}
+
+/** Of a parameter by its name. */
+export function parameterArnOf(scope: Construct, parameterName: string): string {
   const hasSlash = Token.isUnresolved(parameterName) || parameterName.startsWith('/');
   return Stack.of(scope).formatArn({
     service: 'ssm',

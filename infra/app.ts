@@ -3,7 +3,8 @@
  * vpcId=vpc-0abc -c subnetIds=subnet-0a,subnet-0b -c securityGroupIds=sg-0abc -c
  * parameterPrefix=/nim-to-dynatrace -c maxStaleness=25h -c secrets=/team/nim-token,arn:aws:secretsmanager:... -c
  * secretsKey=arn:aws:kms:... -c apiToken=arn:aws:secretsmanager:...#apiToken -c proxy=http://proxy.example.com:3128 -c
- * caBundle=ca.pem -c encryptionKey=arn:aws:kms:... -c selfMetrics=off -c alarmTopic=arn:aws:sns:...`.
+ * caBundle=ca.pem -c encryptionKey=arn:aws:kms:... -c selfMetrics=off -c alarmTopic=arn:aws:sns:... -c
+ * eksClusters=prod,stage`.
  */
 import { Annotations, App, CfnOutput, Duration, Stack, Validations } from 'aws-cdk-lib';
 import type { AppProps } from 'aws-cdk-lib';
@@ -37,6 +38,7 @@ export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = 
     securityGroupIds,
     secrets,
     secretsKeys,
+    eksClusters,
     apiToken,
     encryptionKey,
     alarmTopicArn,
@@ -60,6 +62,7 @@ export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = 
       : { alarmTopic: Topic.fromTopicArn(stack, 'AlarmTopic', alarmTopicArn) }),
     ...(secrets.length === 0 ? {} : { secrets: importSecrets(stack, secrets) }),
     ...(secretsKeys.length === 0 ? {} : { secretsKey: importKeys(stack, secretsKeys) }),
+    ...(eksClusters.length === 0 ? {} : { discovery: { eks: eksClusters.map((cluster) => ({ cluster })) } }),
     ...(vpcId === undefined
       ? {}
       : {
@@ -91,6 +94,7 @@ interface ContextOptions extends Pick<
   readonly securityGroupIds: readonly string[];
   readonly secrets: readonly string[];
   readonly secretsKeys: readonly string[];
+  readonly eksClusters: readonly string[];
   readonly alarmTopicArn?: string;
   readonly apiToken?: string;
   readonly encryptionKey?: string;
@@ -117,6 +121,7 @@ function contextOptions(app: App): ContextOptions {
   const maxStaleness = durationOf(app, 'maxStaleness');
   const secrets = idsOf(app, 'secrets', SECRET, SECRETS_EXAMPLE, 'hidden');
   const secretsKeys = idsOf(app, 'secretsKey', KEY, KEY_EXAMPLE, 'hidden');
+  const eksClusters = idsOf(app, 'eksClusters', /^[0-9A-Za-z][\w-]{0,99}$/, 'prod,stage');
   const [alarmTopicArn, ...otherTopics] = idsOf(
     app,
     'alarmTopic',
@@ -154,6 +159,7 @@ function contextOptions(app: App): ContextOptions {
     ...(maxStaleness === undefined ? {} : { maxStaleness }),
     secrets,
     secretsKeys,
+    eksClusters,
     ...(alarmTopicArn === undefined ? {} : { alarmTopicArn }),
     ...(apiToken === undefined ? {} : { apiToken }),
     ...(encryptionKey === undefined ? {} : { encryptionKey }),

@@ -17,6 +17,7 @@ import { Construct } from 'constructs';
 import { join } from 'node:path';
 import { type Alarms, createAlarms } from './alarms.ts';
 import { createDashboard } from './cloudwatch-dashboard.ts';
+import { admitToClusters, createAccess, dispatchDiscovery, scrapeDiscovery } from './discovery.ts';
 import { type Egress, createEgress } from './egress.ts';
 import { type KeyUse, allowLogs, keyStatements } from './encryption.ts';
 import {
@@ -27,7 +28,7 @@ import {
 } from './network.ts';
 import { settingsOf, tickOf } from './props.ts';
 import type { NimToDynatraceProps, Settings } from './props.ts';
-import { secretNames, secretStatements } from './secrets.ts';
+import { dispatchSecrets, secretStatements, secretsEnvironment } from './secrets.ts';
 import { DISPATCH_KEY, OWING_INDEX, createQueues, createTable } from './stores.ts';
 import { createTargets } from './targets.ts';
 import { acknowledgeWildcard } from './wildcards.ts';
@@ -91,7 +92,7 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
   constructor(scope: Construct, id: string, props: NimToDynatraceProps = {}) {
     super(scope, id);
     const settings = settingsOf(this, props);
-    const { parameterPrefix, endpoint, schedule, maxStaleness, vpc, apiToken } = settings;
+    const { parameterPrefix, endpoint, schedule, maxStaleness, vpc } = settings;
     this.parameterPrefix = parameterPrefix;
     rejectSharedPrefix(this);
     const network = createNetwork(this, settings);
@@ -101,7 +102,8 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
     [this.queue, this.deadLetterQueue] = createQueues(this, settings);
     createTargets(this, settings);
 
-    const secrets = secretNames(settings);
+    const asking = dispatchDiscovery(this, settings);
+    const reading = scrapeDiscovery(this, settings);
     const parameterArn = (name: string) =>
       Stack.of(this).formatArn({
         service: 'ssm',
@@ -121,6 +123,8 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
         QUEUE_URL: this.queue.queueUrl,
         TABLE_NAME: this.table.tableName,
         MAX_STALENESS_MS: String(maxStaleness.toMilliseconds()),
+        ...secretsEnvironment(settings),
+        ...asking.environment,
       },
       statements: [
         // Allowed on a path means all that is below it; the path is named as the function calls it, without a
@@ -130,9 +134,16 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
         allow(['sqs:SendMessage'], this.queue.queueArn),
         allow(['dynamodb:Query'], `${this.table.tableArn}/index/${OWING_INDEX}`),
         recordTicks(this.table),
+        // Servers that are asked for targets want credentials, too.
+        allow(['ssm:GetParameter'], parameterArn('secrets/*')),
+        ...dispatchSecrets(this, settings),
+        ...asking.statements,
       ],
       keyUses: ['send', 'write-table'],
-      wildcards: [[parameterArn('targets/*'), 'People add target documents without a deployment.']],
+      wildcards: [
+        [parameterArn('targets/*'), 'People add target documents without a deployment.'],
+        [parameterArn('secrets/*'), 'People add secrets of discoveries without a deployment.'],
+      ],
     });
     const egress = createEgress(this, settings);
     this.scrapeFunction = createFunction(this, 'Scrape', settings, network, {
@@ -145,9 +156,9 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
         MAX_STALENESS_MS: String(maxStaleness.toMilliseconds()),
         IN_VPC: String(vpc !== undefined),
         UV_THREADPOOL_SIZE: String(THREADS),
-        ...(secrets.length === 0 ? {} : { SECRETS: secrets.join(',') }),
+        ...secretsEnvironment(settings),
+        ...reading.environment,
         ...(endpoint === undefined ? {} : { ENDPOINT: endpoint }),
-        ...(apiToken === undefined ? {} : { API_TOKEN: apiToken.reference }),
         ...(settings.selfMetrics ? {} : { SELF_METRICS: 'off' }),
         ...egress.environment,
       },
@@ -162,11 +173,17 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
         allow(['ssm:GetParameter'], parameterArn('endpoint'), parameterArn('secrets/*')),
         allow(['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'], this.queue.queueArn),
         ...secretStatements(this, settings),
+        ...reading.statements,
       ],
       keyUses: ['write-table', 'receive'],
       wildcards: [[parameterArn('secrets/*'), 'People add secrets of targets without a deployment.']],
     });
     this.grantPrincipal = this.scrapeFunction.grantPrincipal;
+    createAccess(this, settings, {
+      dispatch: this.dispatchFunction.role!,
+      scrape: this.scrapeFunction.role!,
+    });
+    admitToClusters(this, settings, network);
 
     // Batch size 1: one invocation, one shard, one tick. No partial batch responses: there is nothing to tell
     // apart.
@@ -295,7 +312,8 @@ export function validateEnvironment(environment: FunctionProps['environment']): 
   if (bytes > MAX_ENVIRONMENT_BYTES) {
     throw new Error(
       `cannot deploy: the functions' environment would have ${bytes} bytes, ${MAX_ENVIRONMENT_BYTES} are the most; ` +
-        'put secrets of targets below <prefix>/secrets/, which need no name there, or shorten prefix and names',
+        'put secrets of targets below <prefix>/secrets/, which need no name there, name fewer clusters and namespaces, ' +
+        'or shorten prefix and names',
     );
   }
 }

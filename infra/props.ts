@@ -10,6 +10,7 @@ import type { Construct } from 'constructs';
 import { join } from 'node:path';
 import { type AlarmOptions, validateAlarms } from './alarms.ts';
 import type { ApiToken } from './api-token.ts';
+import { type DiscoveryOptions, validateDiscovery } from './discovery.ts';
 import { validateEgress } from './egress.ts';
 import { validateEncryptionKey } from './encryption.ts';
 import { type TargetSecret, validateSecrets } from './secrets.ts';
@@ -91,6 +92,12 @@ export interface NimToDynatraceProps {
    * @default - the account's own keys, alias/aws/ssm and alias/aws/secretsmanager, which need no grant
    */
   readonly secretsKey?: kms.IKey | kms.IKey[];
+  /**
+   * EKS clusters whose pods documents may ask for (`eks://<name>`): both functions get access entries with the Kubernetes
+   * groups `nim-to-dynatrace` and, with `readSecrets`, `nim-to-dynatrace-secrets`, to which the README's roles are bound.
+   * @default - none
+   */
+  readonly discovery?: DiscoveryOptions;
   /**
    * HTTP proxy of the way to Dynatrace, never of scrapes or of AWS's own endpoints: `http://host:port`, without user
    * and password. TLS goes through it (CONNECT): it sees the host's name only.
@@ -204,6 +211,7 @@ export function settingsOf(scope: Construct, props: NimToDynatraceProps): Settin
   validateMaxStaleness(scope, settings);
   validateMemorySize(settings.memorySize);
   validateSecrets(settings);
+  validateDiscovery(scope, settings);
   validateAlarms(settings.alarms);
   validateTargets(scope, settings);
   validateEgress(settings);

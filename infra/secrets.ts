@@ -1,7 +1,7 @@
 /**
- * What the scrape function may read beside the parameters below `<prefix>/secrets/`: what target documents may refer
- * to (the props `secrets` and `secretsKey`), and its own token. Reading, nothing else, which is less than the
- * `grantRead` of each.
+ * What both functions may read beside the parameters below `<prefix>/secrets/`: what target documents may refer to (the
+ * props `secrets` and `secretsKey`); and the scrape function its own token. Reading, nothing else, which is less than
+ * the `grantRead` of each.
  */
 import { Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -9,7 +9,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type * as ssm from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
-import { type ApiToken, tokenParameterArn } from './api-token.ts';
+import { type ApiToken, parameterArnOf, tokenParameterArn } from './api-token.ts';
 
 /** A parameter (SecureString or not), or a secret of Secrets Manager. */
 export type TargetSecret = ssm.IParameter | secretsmanager.ISecret;
@@ -30,11 +30,41 @@ export const MAX_SECRETS = 30;
 /** Keys in one statement: a role's inline policies have 10,240 characters (IAM quotas), a key's ARN about 80. */
 export const MAX_SECRETS_KEYS = 30;
 
-/** What the scrape function is told: names and ARNs, as documents refer to them. */
-export function secretNames({ secrets = [] }: SecretProps): readonly string[] {
-  return secrets.map((secret) =>
+/** What both functions are told: names and ARNs, as documents refer to them, and the token's place, which none may. */
+export function secretsEnvironment({ secrets = [], apiToken }: SecretProps): Record<string, string> {
+  const names = secrets.map((secret) =>
     isParameter(secret) ? secret.parameterName : (secret.secretFullArn ?? secret.secretArn),
   );
+  return {
+    ...(names.length === 0 ? {} : { SECRETS: names.join(',') }),
+    ...(apiToken === undefined ? {} : { API_TOKEN: apiToken.reference }),
+  };
+}
+
+/** What dispatch may do: read the same for the servers of discoveries, but never the Dynatrace API token. */
+export function dispatchSecrets(scope: Construct, props: SecretProps): iam.PolicyStatement[] {
+  const { apiToken, ...ofDocuments } = props;
+  const parameters = [defaultTokenName(props), apiToken?.parameterName].filter(isGiven);
+  return [
+    ...secretStatements(scope, ofDocuments),
+    ...statement(
+      'ssm:GetParameter',
+      parameters.map((name) => parameterArnOf(scope, name)),
+      DENY,
+    ),
+    ...statement(
+      'secretsmanager:GetSecretValue',
+      [apiToken?.secret].filter(isGiven).map(arnInPolicies),
+      DENY,
+    ),
+  ];
+}
+
+const DENY = { effect: iam.Effect.DENY };
+
+/** Where the token is by default; an older one may lie there still. */
+function defaultTokenName({ parameterPrefix }: SecretProps): string {
+  return `${parameterPrefix}/secrets/dt-api-token`;
 }
 
 /** What the scrape function may do to read them, and the Dynatrace API token. */
@@ -56,7 +86,13 @@ export function secretStatements(scope: Construct, props: SecretProps): iam.Poli
       'kms:Decrypt',
       keys.map(({ keyArn }) => keyArn),
       // The two stores decrypt on the function's behalf; its own code has no use for the key.
-      { 'kms:ViaService': ['ssm', 'secretsmanager'].map((store) => `${store}.${region}.amazonaws.com`) },
+      {
+        conditions: {
+          StringEquals: {
+            'kms:ViaService': ['ssm', 'secretsmanager'].map((store) => `${store}.${region}.amazonaws.com`),
+          },
+        },
+      },
     ),
   ];
 }
@@ -79,10 +115,7 @@ export function validateSecrets(props: SecretProps): void {
   }
   for (const secret of secrets) {
     const fault = isParameter(secret)
-      ? faultOfParameter(secret.parameterName, [
-          `${parameterPrefix}/secrets/dt-api-token`,
-          apiToken?.parameterName,
-        ])
+      ? faultOfParameter(secret.parameterName, [defaultTokenName(props), apiToken?.parameterName])
       : faultOfSecret(secret.secretArn, apiToken?.secret?.secretArn);
     if (fault !== undefined) throw new Error(`cannot use secrets: ${fault}`);
   }
@@ -123,16 +156,9 @@ function keysOf({ secrets = [], secretsKey = [], apiToken }: SecretProps): reado
 function statement(
   action: string,
   resources: string[],
-  conditions?: Record<string, string[]>,
+  more: Pick<iam.PolicyStatementProps, 'effect' | 'conditions'> = {},
 ): iam.PolicyStatement[] {
-  if (resources.length === 0) return [];
-  return [
-    new iam.PolicyStatement({
-      actions: [action],
-      resources,
-      ...(conditions === undefined ? {} : { conditions: { StringEquals: conditions } }),
-    }),
-  ];
+  return resources.length === 0 ? [] : [new iam.PolicyStatement({ actions: [action], resources, ...more })];
 }
 
 /** The form in which a document can refer to it. */

@@ -1,4 +1,4 @@
-/** Where the token is: granted, told to the function, and kept from target documents. */
+/** Where the token is: granted to the worker, kept from dispatch and from target documents. */
 import { CfnParameter } from 'aws-cdk-lib';
 import type { Stack } from 'aws-cdk-lib';
 import type { Template } from 'aws-cdk-lib/assertions';
@@ -14,14 +14,19 @@ import { TOKEN_ARN, create, flat, newStack, permissionsOf, templateOf } from './
 
 const always = new Set(permissionsOf(templateOf()));
 
-/** What the prop grants, and what the scrape function is told. */
-function outcomeOf(template: Template): { readonly granted: string[]; readonly told: string } {
-  const granted = permissionsOf(template).filter((permission) => !always.has(permission));
+/** What the prop grants to the scrape function and keeps from dispatch, and what both are told. */
+function outcomeOf(template: Template) {
+  const changed = permissionsOf(template).filter((permission) => !always.has(permission));
+  const [denied, granted] = [/^DispatchRole: Deny /, /^ScrapeRole: Allow /].map((start) =>
+    changed.flatMap((one) => (start.test(one) ? [one.replace(start, '')] : [])),
+  ) as [string[], string[]];
+  assert.equal(denied.length + granted.length, changed.length);
   const functions = Object.values(template.findResources('AWS::Lambda::Function'));
-  const { API_TOKEN } = functions
-    .map(({ Properties }) => Properties.Environment.Variables)
-    .find((one) => 'IN_VPC' in one) as { readonly API_TOKEN: unknown };
-  return { granted, told: flat(API_TOKEN) };
+  const [told, ...others] = functions.map(({ Properties }) =>
+    flat(Properties.Environment.Variables.API_TOKEN),
+  );
+  assert.deepEqual(others, [told]);
+  return { granted, denied, told: told ?? '' };
 }
 
 const parameterKey = (stack: Stack) =>
@@ -37,10 +42,8 @@ describe('in Parameter Store', () => {
     const encryptionKey = parameterKey(stack);
     const apiToken = ApiToken.fromSsmParameter('/team/dynatrace', { encryptionKey });
     assert.deepEqual(outcomeOf(templateOf({ apiToken }, stack)), {
-      granted: [
-        'ScrapeRole: Allow ssm:GetParameter on parameter/team/dynatrace',
-        `ScrapeRole: Allow kms:Decrypt on ${encryptionKey.keyArn}`,
-      ],
+      granted: ['ssm:GetParameter on parameter/team/dynatrace', `kms:Decrypt on ${encryptionKey.keyArn}`],
+      denied: ['ssm:GetParameter on parameter/team/dynatrace'],
       told: 'ssm:/team/dynatrace',
     });
   });
@@ -49,10 +52,12 @@ describe('in Parameter Store', () => {
     const name = '/nim-to-dynatrace/secrets/other';
     assert.deepEqual(outcomeOf(templateOf({ apiToken: ApiToken.fromSsmParameter(name) })), {
       granted: [],
+      denied: [`ssm:GetParameter on parameter${name}`],
       told: `ssm:${name}`,
     });
     assert.deepEqual(outcomeOf(templateOf({ apiToken: ApiToken.fromSsmParameter('dynatrace') })), {
-      granted: ['ScrapeRole: Allow ssm:GetParameter on parameter/dynatrace'],
+      granted: ['ssm:GetParameter on parameter/dynatrace'],
+      denied: ['ssm:GetParameter on parameter/dynatrace'],
       told: 'ssm:dynatrace',
     });
   });
@@ -61,7 +66,8 @@ describe('in Parameter Store', () => {
     const stack = newStack();
     const apiToken = ApiToken.fromSsmParameter(new CfnParameter(stack, 'Name').valueAsString);
     assert.deepEqual(outcomeOf(templateOf({ apiToken }, stack)), {
-      granted: ['ScrapeRole: Allow ssm:GetParameter on parameter<Name>'],
+      granted: ['ssm:GetParameter on parameter<Name>'],
+      denied: ['ssm:GetParameter on parameter<Name>'],
       told: 'ssm:<Name>',
     });
   });
@@ -97,22 +103,21 @@ describe('in Secrets Manager', () => {
       secretCompleteArn: TOKEN_ARN,
       encryptionKey,
     });
-    const granted = [
-      `ScrapeRole: Allow secretsmanager:GetSecretValue on ${TOKEN_ARN}`,
-      `ScrapeRole: Allow kms:Decrypt on ${encryptionKey.keyArn}`,
-    ];
+    const denied = [`secretsmanager:GetSecretValue on ${TOKEN_ARN}`];
+    const granted = [...denied, `kms:Decrypt on ${encryptionKey.keyArn}`];
     const whole = outcomeOf(templateOf({ apiToken: ApiToken.fromSecret(secret) }));
-    assert.deepEqual(whole, { granted, told: TOKEN_ARN });
+    assert.deepEqual(whole, { granted, denied, told: TOKEN_ARN });
     const field = outcomeOf(templateOf({ apiToken: ApiToken.fromSecret(secret, { field: 'apiToken' }) }));
-    assert.deepEqual(field, { granted, told: `${TOKEN_ARN}#apiToken` });
+    assert.deepEqual(field, { granted, denied, told: `${TOKEN_ARN}#apiToken` });
     assert.deepEqual(placeOf(field.told), { store: 'secrets_manager', arn: TOKEN_ARN, field: 'apiToken' });
   });
 
   test('made by the same stack', () => {
     const stack = newStack();
     const secret = new Secret(stack, 'Token') as secretsmanager.ISecret;
-    const { granted, told } = outcomeOf(templateOf({ apiToken: ApiToken.fromSecret(secret) }, stack));
-    assert.deepEqual(granted, ['ScrapeRole: Allow secretsmanager:GetSecretValue on Token']);
+    const { granted, denied, told } = outcomeOf(templateOf({ apiToken: ApiToken.fromSecret(secret) }, stack));
+    assert.deepEqual(granted, ['secretsmanager:GetSecretValue on Token']);
+    assert.deepEqual(denied, granted);
     assert.match(told, /^<Token\w+>$/);
   });
 

@@ -119,6 +119,17 @@ describe('app', () => {
     }
   });
 
+  test('clusters are granted by their names, and pass the rules', () => {
+    const app = appWith({ eksClusters: 'prod, stage' });
+    assert.deepEqual(app.synth().manifest.missing, undefined);
+    const template = Template.fromStack(stackOf(app));
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: { Variables: { EKS_CLUSTERS: 'prod,stage' } },
+    });
+    for (const ClusterName of ['prod', 'stage'])
+      template.hasResourceProperties('AWS::EKS::AccessEntry', { ClusterName });
+  });
+
   test('the topic of alarms is the one of the command line, and a dashboard passes the rules as well', () => {
     const app = createApp(
       { context: { ...cdkJson.context, alarmTopic: TOPIC }, outdir: join(directory, 'out') },
@@ -181,6 +192,8 @@ describe('context options', () => {
     [{ subnetIds: 'subnet-0a' }, /the VPC is not given; add -c vpcId=/],
     [{ securityGroupIds: 'sg-0abc' }, /the VPC is not given; add -c vpcId=/],
     [{ vpcId: 'vpc-0abc', securityGroupIds: 'sg-0abc' }, /its subnets are not given/],
+    [{ eksClusters: 'prod,prod' }, /cannot use -c eksClusters=prod,prod: .*; write eksClusters=prod,stage$/],
+    [{ eksClusters: 'eks://prod' }, /cannot use -c eksClusters=eks:\/\/prod: an id is malformed/],
     [{ vpcId: 'vpc-0a,vpc-0b', subnetIds: 'subnet-0a' }, /names several VPCs/],
     [{ alarmTopic: 'ops' }, /cannot use -c alarmTopic=ops: an id is malformed/],
     [{ alarmTopic: `${TOPIC},${TOPIC}2` }, /it names several topics; subscribe the others to one/],

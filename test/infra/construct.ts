@@ -4,6 +4,7 @@ import type { StackProps } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as eks from 'aws-cdk-lib/aws-eks';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
@@ -96,6 +97,16 @@ export function everything(stack: Stack, vpc = importedVpc(stack)): NimToDynatra
       'SecretsKey',
       'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab',
     ),
+    discovery: {
+      eks: [
+        { cluster: 'prod' },
+        {
+          cluster: eks.Cluster.fromClusterAttributes(stack, 'Stage', { clusterName: 'stage' }),
+          namespaces: ['nim', 'llm'],
+          readSecrets: true,
+        },
+      ],
+    },
     proxy: 'http://proxy.example.com:3128',
     caBundle: CA,
     billing: dynamodb.Billing.provisioned({

@@ -27,6 +27,8 @@ const OF_DISPATCH = [
   'DispatchRole: Allow sqs:SendMessage on Queue',
   'DispatchRole: Allow dynamodb:Query on Table/index/owing',
   'DispatchRole: Allow dynamodb:UpdateItem on Table',
+  'DispatchRole: Allow ssm:GetParameter on parameter/nim-to-dynatrace/secrets/*',
+  'DispatchRole: Deny ssm:GetParameter on parameter/nim-to-dynatrace/secrets/dt-api-token',
 ];
 const OF_SCRAPE = [
   'ScrapeRole: Allow logs:CreateLogStream on ScrapeLogs',
@@ -104,7 +106,14 @@ describe('permissions', () => {
     const stack = newStack();
     const secretsKey = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
     assert.deepEqual(permissionsOf(templateOf(everything(stack), stack)), [
-      ...OF_DISPATCH,
+      ...OF_DISPATCH.slice(0, -1),
+      'DispatchRole: Allow ssm:GetParameter on parameter/team/nim-token',
+      `DispatchRole: Allow secretsmanager:GetSecretValue on ${SECRET_ARN}`,
+      `DispatchRole: Allow kms:Decrypt on ${secretsKey}`,
+      ...OF_DISPATCH.slice(-1),
+      `DispatchRole: Deny secretsmanager:GetSecretValue on ${TOKEN_ARN}`,
+      'DispatchRole: Allow eks:DescribeCluster on cluster/prod',
+      'DispatchRole: Allow eks:DescribeCluster on cluster/stage',
       'DispatchRole: Allow kms:Decrypt on Key',
       'DispatchRole: Allow kms:GenerateDataKey on Key',
       ...writesTable('DispatchRole'),
@@ -118,6 +127,7 @@ describe('permissions', () => {
       `ScrapeRole: Allow secretsmanager:GetSecretValue on ${SECRET_ARN}`,
       `ScrapeRole: Allow kms:Decrypt on ${secretsKey}`,
       'ScrapeRole: Allow kms:Decrypt on Key',
+      'ScrapeRole: Allow eks:DescribeCluster on cluster/stage',
       ...writesTable('ScrapeRole'),
       'ScrapeRole: Allow kms:Decrypt on Key',
       ...interfacesOf('ScrapeRole'),
@@ -144,7 +154,7 @@ describe('permissions', () => {
     const roles = Object.values(templateOf(everything(stack), stack).findResources('AWS::IAM::Role'));
     const statements = roles.flatMap(({ Properties }) => Properties.Policies[0].PolicyDocument.Statement);
     const ofKeys = statements.filter(({ Action }) => [Action].flat().some((one) => one.startsWith('kms:')));
-    assert.equal(ofKeys.length, 5);
+    assert.equal(ofKeys.length, 6);
     for (const { Condition } of ofKeys)
       assert.deepEqual(Object.keys(Condition.StringEquals), ['kms:ViaService']);
   });
@@ -156,6 +166,8 @@ describe('permissions', () => {
     assert.deepEqual(names, [
       'DispatchRole: Allow ssm:GetParametersByPath on parameter<Prefix>/targets',
       'DispatchRole: Allow ssm:GetParameterHistory on parameter<Prefix>/targets/*',
+      'DispatchRole: Allow ssm:GetParameter on parameter<Prefix>/secrets/*',
+      'DispatchRole: Deny ssm:GetParameter on parameter<Prefix>/secrets/dt-api-token',
       'ScrapeRole: Allow ssm:GetParameter on parameter<Prefix>/endpoint',
       'ScrapeRole: Allow ssm:GetParameter on parameter<Prefix>/secrets/*',
     ]);

@@ -18,18 +18,24 @@ const ARN = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:nim/prod-Ab
 const KEY = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
 const ENV = { account: '111122223333', region: 'eu-central-1' };
 
-/** What the props grant beyond a deployment without them. */
+/** What the props grant beyond a deployment without them: to both functions the same. */
 function grantedBy(template: Template): string[] {
   const always = new Set(permissionsOf(templateOf()));
-  return permissionsOf(template).filter((permission) => !always.has(permission));
+  const granted = permissionsOf(template).filter((permission) => !always.has(permission));
+  const [dispatch, scrape] = ['DispatchRole: Allow ', 'ScrapeRole: Allow '].map((role) =>
+    granted.flatMap((one) => (one.startsWith(role) ? [one.slice(role.length)] : [])),
+  ) as [string[], string[]];
+  assert.deepEqual(dispatch, scrape);
+  assert.equal(dispatch.length + scrape.length, granted.length);
+  return scrape;
 }
 
-/** The variable `SECRETS` of the scrape function. */
+/** The variable `SECRETS` of both functions. */
 function secretsOf(template: Template): string | undefined {
   const functions = Object.values(template.findResources('AWS::Lambda::Function'));
-  const variables = functions.map(({ Properties }) => Properties.Environment.Variables);
-  const { SECRETS } = variables.find((one) => 'IN_VPC' in one) as { readonly SECRETS?: unknown };
-  return SECRETS === undefined ? undefined : flat(SECRETS);
+  const [one, other] = functions.map(({ Properties }) => Properties.Environment.Variables.SECRETS as unknown);
+  assert.deepEqual(one, other);
+  return one === undefined ? undefined : flat(one);
 }
 
 const parameter = (stack: Stack, parameterName: string) =>
@@ -52,10 +58,10 @@ describe('secrets', () => {
     ];
     const template = templateOf({ secrets }, stack);
     assert.deepEqual(grantedBy(template), [
-      'ScrapeRole: Allow ssm:GetParameter on parameter/plain',
-      'ScrapeRole: Allow ssm:GetParameter on parameter/team/ca',
-      'ScrapeRole: Allow ssm:GetParameter on parameter/team/nim-token',
-      `ScrapeRole: Allow secretsmanager:GetSecretValue on ${ARN}`,
+      'ssm:GetParameter on parameter/plain',
+      'ssm:GetParameter on parameter/team/ca',
+      'ssm:GetParameter on parameter/team/nim-token',
+      `secretsmanager:GetSecretValue on ${ARN}`,
     ]);
     assert.equal(secretsOf(template), `/team/nim-token,${ARN},plain,/team/ca`);
   });
@@ -68,8 +74,8 @@ describe('secrets', () => {
       Secret.fromSecretPartialArn(stack, 'ByPartialArn', partial),
     ];
     assert.deepEqual(grantedBy(templateOf({ secrets }, stack)), [
-      `ScrapeRole: Allow secretsmanager:GetSecretValue on ${partial}-??????`,
-      'ScrapeRole: Allow secretsmanager:GetSecretValue on secret:nim/prod-??????',
+      `secretsmanager:GetSecretValue on ${partial}-??????`,
+      'secretsmanager:GetSecretValue on secret:nim/prod-??????',
     ]);
   });
 
@@ -83,8 +89,8 @@ describe('secrets', () => {
     const [secret, name] = String(secretsOf(template)).split(',') as [string, string];
     assert.match(name, /^<MadeToo\w+>$/);
     assert.deepEqual(grantedBy(template), [
-      `ScrapeRole: Allow ssm:GetParameter on parameter${name}`,
-      'ScrapeRole: Allow secretsmanager:GetSecretValue on Made',
+      `ssm:GetParameter on parameter${name}`,
+      'secretsmanager:GetSecretValue on Made',
     ]);
     assert.match(secret, /^<Made\w+>$/);
   });
@@ -183,11 +189,11 @@ describe('keys of secrets', () => {
       kms.Key.fromKeyArn(stack, `Key${i}`, arn),
     ) as [kms.IKey, kms.IKey];
     const template = templateOf({ secretsKey: one }, stack);
-    assert.deepEqual(grantedBy(template), [`ScrapeRole: Allow kms:Decrypt on ${KEY}`]);
+    assert.deepEqual(grantedBy(template), [`kms:Decrypt on ${KEY}`]);
     assertViaStores(template);
     assert.deepEqual(grantedBy(templateOf({ secretsKey: [one, other] })), [
-      `ScrapeRole: Allow kms:Decrypt on ${KEY}`,
-      `ScrapeRole: Allow kms:Decrypt on ${other.keyArn}`,
+      `kms:Decrypt on ${KEY}`,
+      `kms:Decrypt on ${other.keyArn}`,
     ]);
   });
 
@@ -203,9 +209,9 @@ describe('keys of secrets', () => {
     ];
     const template = templateOf({ secrets, secretsKey: encryptionKey }, stack);
     assert.deepEqual(grantedBy(template), [
-      'ScrapeRole: Allow ssm:GetParameter on parameter/team/nim-token',
-      'ScrapeRole: Allow secretsmanager:GetSecretValue on Made',
-      'ScrapeRole: Allow kms:Decrypt on Key',
+      'ssm:GetParameter on parameter/team/nim-token',
+      'secretsmanager:GetSecretValue on Made',
+      'kms:Decrypt on Key',
     ]);
     assertViaStores(template);
   });
