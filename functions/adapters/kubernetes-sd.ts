@@ -100,8 +100,8 @@ function refusalOf(
   if (allowed.length === 0) return undefined;
   const other = namespaces.find((namespace) => !allowed.includes(namespace));
   if (other === undefined && namespaces.length > 0) return undefined;
-  const what = other === undefined ? 'all namespaces are' : `the namespace ${other} is`;
-  return `${what} not granted, only ${allowed.join(', ')}; name these, or grant more in the construct's prop discovery.eks`;
+  const what = other === undefined ? 'not all namespaces are' : `the namespace ${other} is not`;
+  return `${what} granted, only ${allowed.join(', ')}; name these, or grant more in the construct's prop discovery.eks`;
 }
 
 /** EKS has an authority and a token of its own; another server is asked as its document says. */

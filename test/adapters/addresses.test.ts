@@ -114,6 +114,58 @@ test('forbidden are link-local addresses and those that AWS keeps for credential
     assert.ok(!isForbidden(address), address);
 });
 
+const LOOPBACK = [
+  '127.0.0.1',
+  '127.255.255.255',
+  '::1',
+  '::ffff:127.0.0.1',
+  '0.0.0.0',
+  '::',
+  '64:ff9b::7f00:1',
+];
+
+describe('loopback', () => {
+  test('is refused where it is asked for, and nowhere else; its neighbours are not', () => {
+    const [open, closed] = [createAddresses(), createAddresses({ refuseLoopback: true })];
+    for (const address of LOOPBACK) {
+      assert.equal(open.refusalOf(address), undefined, address);
+      assert.equal(closed.refusalOf(address)?.code, 'ERR_IP_LOOPBACK', address);
+    }
+    for (const address of METADATA) assert.equal(closed.refusalOf(address)?.code, 'ERR_IP_BLOCKED', address);
+    for (const address of ['126.255.255.255', '128.0.0.1', '1.0.0.0', '::2', '10.0.0.1', '', 'localhost'])
+      assert.equal(closed.refusalOf(address), undefined, address);
+  });
+
+  test('as an address in any spelling, and as what a name resolves to: nothing is sent', async (t) => {
+    const server = await serveHttp(t, (_, response) => response.end('fine'));
+    const lookup = lookupOf([['127.0.0.1', '::1']]);
+    const http = createHttp({ clock, lookup, refuseLoopback: true });
+    t.after(() => http.close());
+    const deadlineMs = clock.monotonicMs() + 10_000;
+    for (const host of [
+      '127.0.0.1',
+      '127.1',
+      '2130706433',
+      '0.0.0.0',
+      '[::1]',
+      '[::ffff:7f00:1]',
+      'nim.internal',
+    ]) {
+      const url = new URL(`http://${host}:${server.port}/`);
+      assert.deepEqual(
+        await http.request({ method: 'GET', url, headers: {}, maxBytes: 100, deadlineMs }),
+        {
+          code: 'connect',
+          sent: false,
+          cause: "the address is loopback, which in Lambda is the function's own",
+        },
+        host,
+      );
+    }
+    assert.deepEqual(server.requests, []);
+  });
+});
+
 test('private are RFC 1918, RFC 6598 and RFC 4193, by the last look-up of a name', () => {
   const addresses = createAddresses({
     lookup: lookupOf([['10.1.2.3'], ['8.8.8.8', '10.1.2.3'], ['fd12::1']]),

@@ -20,14 +20,18 @@ const MAX_MESSAGE_BYTES = 256 * 1024;
 async function start(t: TestContext, documents: Readonly<Record<string, string>>) {
   const cluster = await serveKubernetes(t, { [PODS]: [], '/api/v1/services': [] }, PKI.server);
   const eksApi = await serveHttp(t, ({ url }, response) => {
-    if (url !== '/clusters/prod') return response.writeHead(404).end('{}');
+    if (url !== '/clusters/prod' && url !== '/clusters/part') return response.writeHead(404).end('{}');
     const certificateAuthority = { data: Buffer.from(PKI.ca).toString('base64') };
     const endpoint = `https://localhost:${cluster.port}`;
     return response.end(JSON.stringify({ cluster: { endpoint, certificateAuthority } }));
   });
   const parameters = () =>
     Object.fromEntries(Object.entries(documents).map(([name, value]) => [`targets/${name}`, value]));
-  const env = { EKS_CLUSTERS: 'prod,test', AWS_ENDPOINT_URL_EKS: `http://${eksApi.address}` };
+  const env = {
+    EKS_CLUSTERS: 'prod,test,part',
+    EKS_NAMESPACES: 'part/nim,part/llm',
+    AWS_ENDPOINT_URL_EKS: `http://${eksApi.address}`,
+  };
   const deployment = await startDeployment(t, { build, nims: 0, parameters, env });
   const { sqs, dispatch, dynamodb } = deployment;
   let scheduledMs = Date.parse('2026-01-01T00:00:00Z');
@@ -52,7 +56,7 @@ const unread = ({ logs }: Invocation): readonly string[] =>
 
 describe('a cluster', () => {
   test('named in one word: annotated pods become targets, each with what its annotations say', async (t) => {
-    const { cluster, eksApi, tick, vanishers } = await start(t, { nim: 'eks://prod' });
+    const { cluster, eksApi, ssm, tick, vanishers } = await start(t, { nim: 'eks://prod' });
     cluster.world.lists[PODS] = [
       podOf({ name: 'other' }),
       podOf({
@@ -86,6 +90,37 @@ describe('a cluster', () => {
       assert.match(headers.authorization ?? '', /^Bearer k8s-aws-v1\.\w/);
     assert.equal(eksApi.requests.length, 1);
     assert.equal(vanishers(), 1);
+    assert.deepEqual(
+      ssm.calls.filter(({ operation }) => operation === 'GetParameter'),
+      [],
+      "no discovery needs a secret, and those of targets are the worker's",
+    );
+  });
+
+  test('of which the deployment granted some namespaces is asked for these alone', async (t) => {
+    const { cluster, tick, vanishers } = await start(t, {
+      one: 'eks://part/nim',
+      all: 'eks://part',
+      other: 'eks://part/default',
+    });
+    cluster.world.lists['/api/v1/namespaces/nim/services'] = [];
+    cluster.world.lists['/api/v1/namespaces/nim/pods'] = [
+      podOf({ name: 'llm-0', namespace: 'nim', annotations: annotated({ port: '8000' }) }),
+    ];
+    const { dispatched, targets } = await tick();
+    assert.deepEqual(
+      targets.map(({ job, instance }) => [job, instance]),
+      [['one', '10.0.1.17:8000']],
+    );
+    const end =
+      "granted, only nim, llm; name these, or grant more in the construct's prop discovery.eks; " +
+      'its targets are not scraped until it answers';
+    assert.deepEqual(unread(dispatched), [
+      `cannot list the pods of eks://part: not all namespaces are ${end}`,
+      `cannot list the pods of eks://part: the namespace default is not ${end}`,
+    ]);
+    for (const { url } of cluster.requests) assert.match(url, /\/namespaces\/nim\//);
+    assert.equal(vanishers(), 0, 'nobody counts as vanished');
   });
 
   test('a full shard of pods fits one message: what they share is written once', async (t) => {

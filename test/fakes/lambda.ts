@@ -39,7 +39,7 @@ export interface LambdaFunction {
 /** The scrape function's timeout less the first milliseconds: no round number, as in Lambda. */
 const DEFAULT_REMAINING_MS = 74_993;
 
-/** What the Lambda runtime itself sets. */
+/** What the Lambda runtime itself sets; AWS_LAMBDA_RUNTIME_API would keep the functions from loopback, where the tests' servers are. */
 const RUNTIME_ENV = {
   AWS_REGION: 'eu-central-1',
   AWS_DEFAULT_REGION: 'eu-central-1',
