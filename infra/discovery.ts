@@ -4,8 +4,8 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as eks from 'aws-cdk-lib/aws-eks';
 import * as eksv2 from 'aws-cdk-lib/aws-eks-v2';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import type { Network } from './network.ts';
 
 /** What documents may ask for targets, beside names and lists over HTTP, which need no grant. */
 export interface DiscoveryOptions {
@@ -107,7 +107,7 @@ export function createAccess(
 export function admitToClusters(
   scope: Construct,
   { discovery }: DiscoveryProps,
-  { vpc, securityGroups = [] }: Network,
+  { vpc, securityGroups = [] }: Pick<lambda.FunctionOptions, 'vpc' | 'securityGroups'>,
 ): void {
   for (const one of discovery?.eks ?? []) {
     const { cluster } = one;

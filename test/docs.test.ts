@@ -14,6 +14,7 @@ import {
   DEFAULT_TIMEOUT_MS,
 } from '../functions/core/targets.ts';
 import { MAX_SHARD_TARGETS } from '../functions/core/work.ts';
+import { LIST_GROUP, SECRETS_GROUP } from '../infra/discovery.ts';
 
 const read = (file: string): string => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 const README = read('README.md');
@@ -85,7 +86,7 @@ test('every test that a document names is there', () => {
   for (const path of named) assert(existsSync(new URL(`../${path}`, import.meta.url)), path);
 });
 
-/** `verb api/resource` of each rule in the YAML of the README, and the bindings to the group of the access entry. */
+/** `verb api/resource` of each rule in the YAML of the README, and the bindings to the groups of the access entries. */
 test('the Kubernetes roles of the README grant what is asked for, and nothing else', () => {
   const blocks = README.match(/(?<=```yaml\n)apiVersion[\s\S]*?(?=```)/g) ?? [];
   const objects = blocks.flatMap((block) => block.split('---\n')).map(readObject);
@@ -108,12 +109,12 @@ test('the Kubernetes roles of the README grant what is asked for, and nothing el
     objects.flatMap(({ kind, roleRef, subjects }) =>
       itemsOf(subjects).map(
         (subject) =>
-          `${kind}: ${textOf(childOf(subject, 'kind'))} ${textOf(childOf(subject, 'name'))} has ${textOf(childOf(roleRef, 'kind'))}`,
+          `${kind}: ${textOf(childOf(subject, 'kind'))} ${textOf(childOf(subject, 'name'))} has ${textOf(childOf(roleRef, 'kind'))} ${textOf(childOf(roleRef, 'name'))}`,
       ),
     ),
     [
-      'ClusterRoleBinding: Group nim-to-dynatrace has ClusterRole',
-      'RoleBinding: Group nim-to-dynatrace has Role',
+      `ClusterRoleBinding: Group ${LIST_GROUP} has ClusterRole ${LIST_GROUP}`,
+      `RoleBinding: Group ${SECRETS_GROUP} has Role ${SECRETS_GROUP}`,
     ],
   );
 });

@@ -131,6 +131,7 @@ describe('queue messages of the release before', () => {
           ],
         );
         assert.deepEqual(read.message.drains, ['target/gone']);
+        assert.equal(read.message.targets[1]?.attributes['k8s.pod.name'], 'llm-0');
       } else {
         assert.ok(read.code === 'malformed', file);
         assert.match(read.message, /its version is not \d+; the next tick sends a new one$/);
