@@ -4,6 +4,7 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { create, newStack, ownVpc, templateOf } from './construct.ts';
@@ -12,12 +13,20 @@ const doc = readFileSync('docs/network.md', 'utf8');
 const blockOf = (language: string) =>
   new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(doc)?.[1] ?? '';
 
-/** AWS services by the clients that a handler makes; SDK and endpoints name them alike, but for a hyphen. */
-function servicesOf(handler: string): string[] {
-  const clients = readFileSync(`functions/${handler}/handler.ts`, 'utf8').matchAll(
-    /@aws-sdk\/client-([\w-]+)/g,
-  );
-  return [...clients].map(([, client = '']) => client.replace('-', ''));
+/** AWS services by the clients that a handler reaches, loaded when needed or before; SDK and endpoints name them alike, but for a hyphen. */
+function servicesOf(handler: string): Set<string> {
+  const files = new Set([join('functions', handler, 'handler.ts')]);
+  const services = new Set<string>();
+  for (const file of files) {
+    const text = readFileSync(file, 'utf8');
+    for (const [, client = ''] of text.matchAll(/@aws-sdk\/client-([\w-]+)/g))
+      services.add(client.replace('-', ''));
+    // The one that is asked without a client.
+    if (file.endsWith('/eks.ts')) services.add('eks');
+    for (const [, path = ''] of text.matchAll(/(?:from |import\()'(\.[^']+)'/g))
+      files.add(join(dirname(file), path));
+  }
+  return services;
 }
 
 describe('docs/network.md', () => {
@@ -28,7 +37,7 @@ describe('docs/network.md', () => {
     ]);
     for (const handler of ['dispatch', 'scrape']) {
       const named = rows.filter(([, who]) => who === handler || who === 'both').map(([service]) => service);
-      assert.deepEqual(new Set(named), new Set(servicesOf(handler)), handler);
+      assert.deepEqual(new Set(named), servicesOf(handler), handler);
     }
     for (const [service] of rows)
       assert.ok(doc.includes(`--service-name com.amazonaws.eu-central-1.${service} `));
@@ -43,9 +52,9 @@ describe('docs/network.md', () => {
     template.resourcePropertiesCountIs(
       'AWS::EC2::VPCEndpoint',
       { VpcEndpointType: 'Interface', PrivateDnsEnabled: true },
-      3,
+      4,
     );
-    template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 3);
+    template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 4);
     template.allResourcesProperties('AWS::EC2::SecurityGroupIngress', {
       FromPort: 443,
       ToPort: 443,
