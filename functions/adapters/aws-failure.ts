@@ -10,9 +10,13 @@ const MAX_CAUSE_CHARS = 200;
 const NEXT_TICK = 'the next tick tries again';
 const CREDENTIALS = 'check the AWS credentials and the system time';
 
+/** What every client throws, without a name of its own, before it asks anybody. */
+const NO_REGION = 'Region is missing';
+
 /** Remedies by the error's name; everything else is temporary as far as one can tell. */
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['AccessDeniedException', 'grant the role this action'],
+  ['AccessDenied', 'grant the role this action'],
   ['ResourceNotFoundException', 'check the name of the table and the region'],
   ['QueueDoesNotExist', 'check the URL of the queue and the region'],
   ['ValidationException', 'report this error, the request was malformed'],
@@ -28,17 +32,20 @@ export function isAccessDenied(error: unknown): boolean {
 }
 
 /**
- * `cannot <what>: <cause>; <remedy>`. Only the first line of the cause is kept: the answer to a wrong
- * signature goes on to quote the request's headers, the session token among them. A program error is thrown
- * on, not described.
+ * `cannot <what>: <cause>; <remedy>`, `otherwise` where the error has no remedy of its own. Only the first line of the
+ * cause is kept: the answer to a wrong signature goes on to quote the request's headers, the session token among
+ * them. A program error is thrown on, not described.
  */
-export function awsFailure(what: string, error: unknown): string {
+export function awsFailure(what: string, error: unknown, otherwise: string = NEXT_TICK): string {
   if (error instanceof Bug) throw error;
   const name = error instanceof Error ? error.name : 'Error';
   if (name === 'AbortError' || name === 'TimeoutError') {
-    return `cannot ${what}: no answer before the deadline; ${NEXT_TICK}`;
+    return `cannot ${what}: no answer before the deadline; ${otherwise}`;
   }
   const sentence = (error instanceof Error ? error.message : String(error)).trim().split('\n', 1)[0] ?? '';
+  if (sentence === NO_REGION) {
+    return `cannot ${what}: no AWS region is set; set AWS_REGION, or region in the profile`;
+  }
   const cause = sentence.slice(0, MAX_CAUSE_CHARS).replace(/[.\s]+$/, '');
-  return `cannot ${what}: ${cause === '' ? name : `${name}, ${cause}`}; ${REMEDIES.get(name) ?? NEXT_TICK}`;
+  return `cannot ${what}: ${cause === '' ? name : `${name}, ${cause}`}; ${REMEDIES.get(name) ?? otherwise}`;
 }

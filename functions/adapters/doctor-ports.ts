@@ -1,6 +1,7 @@
 /** The ports of the doctor: real ones, each request on a connection of its own. */
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import type { DoctorPorts } from '../core/doctor/diagnosing.ts';
+import type { Place } from '../core/doctor/place.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { sleepMs } from './clock.ts';
@@ -19,12 +20,13 @@ interface DoctorPortsDeps {
   readonly token: string | undefined;
   /** PEM, trusted beside the authorities that Node trusts. */
   readonly ca?: string;
-  /** As for a scrape. */
-  readonly inVpc?: boolean;
+  /** Default: here. */
+  readonly place?: Place;
 }
 
 export function createDoctorPorts(deps: DoctorPortsDeps): DoctorPorts {
-  const { clock, secrets, inVpc, endpoint, token } = deps;
+  const { clock, secrets, endpoint, token, place = 'here' } = deps;
+  const inVpc = place === 'here' ? undefined : place === 'lambda_in_vpc';
   const ca = deps.ca === undefined ? {} : { ca: deps.ca };
   const anew = async <Answer>(ask: (http: Http) => Promise<Answer>): Promise<Answer> => {
     const http = createHttp({ clock, ...ca });
@@ -36,6 +38,7 @@ export function createDoctorPorts(deps: DoctorPortsDeps): DoctorPorts {
   };
   return {
     clock,
+    place,
     sleepMs,
     probe: createProbe({ clock, secrets, ...ca }),
     scrape: (target, deadlineMs) =>

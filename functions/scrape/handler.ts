@@ -1,9 +1,13 @@
-/** The worker: one message of the FIFO queue per invocation. Here is decided who meets whom. */
+/**
+ * The worker: one message of the FIFO queue per invocation; or the doctor, invoked by hand. Here is decided who meets
+ * whom.
+ */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import type { SQSEvent } from 'aws-lambda';
+import { createTableAccess } from '../adapters/access-dynamodb.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { optional, required, requiredNumber } from '../adapters/env.ts';
 import { createExport } from '../adapters/export.ts';
@@ -21,6 +25,7 @@ import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import { createMemory } from '../core/point-names.ts';
 import { type Secrets, tokenNameOf } from '../core/secrets.ts';
 import { createToldOnce } from '../core/told-once.ts';
+import { type DoctorDeps, type DoctorEvent, answerDoctor } from './doctor.ts';
 import { type WorkDeps, workOff } from './work-off.ts';
 
 const log = createLog({ service: 'scrape' });
@@ -32,6 +37,7 @@ const prefix = required('PARAMETER_PREFIX');
 const parameters = createParameters({ client: ssm, prefix, clock });
 const fixedEndpoint = optional('ENDPOINT');
 const inVpc = optional('IN_VPC');
+const table = { client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock };
 
 /** What target documents may refer to: everything below `<prefix>/secrets/`, and what the deployment granted beside. */
 const targetSecrets = createSecrets({
@@ -63,12 +69,7 @@ const deps: WorkDeps = {
       token: async (fresh, deadlineMs) => known('API token', await parameters.token(fresh, deadlineMs)),
       tokenRequired: true,
     }),
-    state: createState({
-      client: new DynamoDBClient(),
-      tableName: required('TABLE_NAME'),
-      clock,
-      dictionary: BASELINE_DICTIONARY,
-    }),
+    state: createState({ ...table, dictionary: BASELINE_DICTIONARY }),
   },
   memory: createMemory(),
   log,
@@ -78,10 +79,28 @@ const deps: WorkDeps = {
   maxStalenessMs: requiredNumber('MAX_STALENESS_MS'),
 };
 
-export const handler = middy<SQSEvent, void>()
+const doctorDeps: DoctorDeps = {
+  clock,
+  site: {
+    place: inVpc === 'true' ? 'lambda_in_vpc' : 'lambda',
+    region: required('AWS_REGION'),
+    prefix,
+  },
+  fixedEndpoint,
+  tokenName: tokenNameOf(prefix),
+  // Anew for each diagnosis: what a run remembers says nothing of what can be read now.
+  parameters: () => createParameters({ client: ssm, prefix, clock }),
+  secrets: targetSecrets,
+  tableName: table.tableName,
+  table: createTableAccess(table),
+  log,
+};
+
+export const handler = middy<SQSEvent | DoctorEvent, object | void>()
   .use(logBugs(log))
-  .handler(async ({ Records }, context) => {
-    for (const record of Records) {
+  .handler(async (event, context) => {
+    if ('doctor' in event) return answerDoctor(event, doctorDeps, context.getRemainingTimeInMillis());
+    for (const record of event.Records) {
       const delivery = {
         body: record.body,
         writer: context.awsRequestId,
@@ -90,6 +109,7 @@ export const handler = middy<SQSEvent, void>()
       };
       await workOff(delivery, deps);
     }
+    return undefined;
   });
 
 /** That a secret could not be read just now is said; the value from before stays in force. */

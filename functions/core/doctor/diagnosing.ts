@@ -24,6 +24,7 @@ import {
 import { checkEndpoint, checkIngest, checkToken } from './dynatrace-checks.ts';
 import type { Answers } from './generation.ts';
 import { type Look, checkClock, checkProcess, diagnosePage } from './page-checks.ts';
+import { type Place, wordsAt } from './place.ts';
 import type { Probe } from './probe.ts';
 import { reach } from './reaching.ts';
 
@@ -46,6 +47,8 @@ const LOOK_PAUSE_MS = 200;
 
 export interface DoctorPorts {
   readonly clock: Clock;
+  /** Where these ports are. */
+  readonly place: Place;
   readonly probe: Probe;
   /** Each on a connection of its own, as a scrape a minute later has it: a kept one would meet the same replica. */
   readonly scrape: Scrape;
@@ -72,31 +75,41 @@ export async function diagnose(
   { targets, dynatrace, deadlineMs }: Consultation,
   ports: DoctorPorts,
 ): Promise<readonly Diagnosis[]> {
-  const diagnoses: Diagnosis[] = [];
+  const [ofTargets, ofDynatrace] = await Promise.all([
+    diagnoseTargets(targets, ports, deadlineMs),
+    dynatrace === undefined ? withoutEndpoint(ports.place) : diagnoseDynatrace(dynatrace, ports, deadlineMs),
+  ]);
+  return [...ofTargets, ofDynatrace];
+}
+
+/** One for each in their order, some at a time. */
+export async function diagnoseTargets(
+  targets: readonly Target[],
+  ports: DoctorPorts,
+  deadlineMs: number,
+): Promise<readonly TargetDiagnosis[]> {
+  const diagnoses: TargetDiagnosis[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let i = next++; i < targets.length; i = next++) {
       diagnoses[i] = await diagnoseTarget(targets[i] as Target, ports, deadlineMs);
     }
   };
-  const [ofDynatrace] = await Promise.all([
-    dynatrace === undefined ? WITHOUT_ENDPOINT : diagnoseDynatrace(dynatrace, ports, deadlineMs),
-    ...Array.from({ length: Math.min(MAX_CONCURRENT_TARGETS, targets.length) }, worker),
-  ]);
-  return [...diagnoses, ofDynatrace];
+  await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT_TARGETS, targets.length) }, worker));
+  return diagnoses;
 }
 
-const WITHOUT_ENDPOINT: DynatraceDiagnosis = {
-  kind: 'dynatrace',
-  checks: [skipped('endpoint', 'Dynatrace was not checked: give --endpoint, and the token in DT_API_TOKEN')],
-};
+/** What stands in the place of Dynatrace's diagnosis where there is nothing to diagnose. */
+export function withoutEndpoint(place: Place): DynatraceDiagnosis {
+  return { kind: 'dynatrace', checks: [skipped('endpoint', wordsAt(place).noEndpoint)] };
+}
 
 export async function diagnoseTarget(
   target: Target,
   ports: DoctorPorts,
   deadlineMs: number,
 ): Promise<TargetDiagnosis> {
-  const { clock, scrape } = ports;
+  const { clock, scrape, place } = ports;
   const url = `${target.scheme}://${target.address}`;
   const of = (checks: readonly Check[]): TargetDiagnosis => ({
     kind: 'target',
@@ -106,7 +119,7 @@ export async function diagnoseTarget(
   });
   const startMs = clock.monotonicMs();
   if (startMs >= deadlineMs) {
-    return of([failed('dns', 'there was no time left for this target', 'name fewer targets at once')]);
+    return of([failed('dns', 'there was no time left for this target', wordsAt(place).tooLate)]);
   }
   const endMs = Math.min(deadlineMs, startMs + TARGET_BUDGET_MS);
   const { host, port } = hostAndPort(target);
@@ -248,11 +261,11 @@ export async function diagnoseDynatrace(
   ports: DoctorPorts,
   deadlineMs: number,
 ): Promise<DynatraceDiagnosis> {
-  const { clock } = ports;
+  const { clock, place } = ports;
   const endMs = Math.min(deadlineMs, clock.monotonicMs() + DYNATRACE_BUDGET_MS);
   const form = checkEndpoint(endpoint);
   const { url } = form;
-  const known = checkToken(token, url);
+  const known = checkToken(token, url, place);
   if (url === undefined) {
     return {
       kind: 'dynatrace',
@@ -273,7 +286,7 @@ export async function diagnoseDynatrace(
     const startMs = clock.monotonicMs();
     // An ExportMetricsServiceRequest without a metric has no bytes.
     const { outcome, dateMs } = await ports.post(new Uint8Array(), endMs);
-    const ingest = checkIngest(outcome, known.kind, clock.monotonicMs() - startMs);
+    const ingest = checkIngest(outcome, known.kind, clock.monotonicMs() - startMs, place);
     return dateMs === undefined ? [ingest] : [ingest, checkClock(dateMs, clock.wallMs(), 'dynatrace')];
   }
 }

@@ -1,6 +1,7 @@
 /** DNS, TCP, TLS: which is made, which is not, and what is said. The probe is scripted; the real one has its own tests. */
 import { strict as assert } from 'node:assert';
 import { describe, test } from 'node:test';
+import type { Place } from '../../../functions/core/doctor/place.ts';
 import type { Connected, LookedUp, Peer, Probe, Shaken } from '../../../functions/core/doctor/probe.ts';
 import { MAX_ADDRESSES, MIN_CERTIFICATE_LEFT_MS, reach } from '../../../functions/core/doctor/reaching.ts';
 
@@ -27,7 +28,12 @@ interface Script {
   readonly tls?: Shaken;
 }
 
-async function reached(peer: Peer, script: Script, side: 'target' | 'dynatrace' = 'target') {
+async function reached(
+  peer: Peer,
+  script: Script,
+  side: 'target' | 'dynatrace' = 'target',
+  place: Place = 'here',
+) {
   const asked: string[] = [];
   const probe: Probe = {
     lookUp: () => Promise.resolve(script.dns),
@@ -42,7 +48,7 @@ async function reached(peer: Peer, script: Script, side: 'target' | 'dynatrace' 
       return Promise.resolve(script.tls ?? shaken(NOW_MS + 365 * 86_400_000));
     },
   };
-  const result = await reach(peer, { probe, clock }, 1_000, side);
+  const result = await reach(peer, { probe, clock, place }, 1_000, side);
   const told = result.checks.map(
     ({ name, status, message, remedy }) => `${name} ${status}: ${message} -> ${remedy ?? ''}`,
   );
