@@ -43,13 +43,13 @@ export async function answerDoctor(
     log.info('doctor_answered', { targets: targets.length, unsound });
     return writeFound({ diagnosis: { kind: 'aws', function: 'dispatch', checks }, targets });
   };
-  const read = await parameters.targetDocuments(startMs + budgetMs * DOCUMENTS_SHARE);
+  const read = await parameters.targetDocuments(startMs + Math.floor(budgetMs * DOCUMENTS_SHARE));
   const readMs = clock.monotonicMs() - startMs;
   if (read.code === 'failed') return answer([checkDocumentsRead(read.message, site, readMs)], []);
 
   const { prefix } = site;
   // Histories are of broken documents: they must not take the time of discoveries, which are of the others.
-  const historiesUntilMs = startMs + readMs + (budgetMs - readMs) * HISTORIES_SHARE;
+  const historiesUntilMs = startMs + readMs + Math.floor((budgetMs - readMs) * HISTORIES_SHARE);
   const ports = {
     ...planning,
     histories: (broken: readonly StoredDocument[]) => planning.histories(broken, historiesUntilMs),
