@@ -54,7 +54,11 @@ const ROOMS: readonly { readonly room: RegExp; readonly may: readonly RegExp[] }
   },
   {
     room: /^functions\/cli\//,
-    may: [/^functions\/(core|adapters|cli)\//, /^node:/, /^@aws-sdk\/client-(cloudformation|dynamodb|lambda|ssm)$/],
+    may: [
+      /^functions\/(core|adapters|cli)\//,
+      /^node:/,
+      /^@aws-sdk\/client-(cloudformation|dynamodb|lambda|ssm)$/,
+    ],
   },
   { room: /^infra\//, may: [/^infra\//, /^node:/, /^(?!\.)[@a-z]/] },
   { room: /^test\//, may: [/./] },

@@ -17,6 +17,9 @@ const STATUS: Readonly<Record<CheckStatus, string>> = {
 
 const MAX_WIDTH = 100;
 
+/** Of the column of names: those of the checks that are made from anywhere. */
+const MIN_NAME_WIDTH = 10;
+
 /** Metrics and alterations of one page that are shown; `-o json` has all. */
 const MAX_ROWS = 100;
 const MAX_ALTERATION_ROWS = 8;
@@ -28,7 +31,9 @@ const MAX_ALTERATION_ROWS = 8;
 export function createDoctorTable(preset: Preset | undefined): (diagnosis: Diagnosis) => string {
   const shown = new Map<string, string>();
   return (diagnosis) => {
-    const parts = [titleOf(diagnosis), ...diagnosis.checks.flatMap(checkLines), ''];
+    const width = Math.max(MIN_NAME_WIDTH, ...diagnosis.checks.map(({ name }) => name.length));
+    const checks = diagnosis.checks.flatMap((check) => checkLines(check, width));
+    const parts = [titleOf(diagnosis), ...checks, ''];
     if (diagnosis.kind === 'target' && diagnosis.forecast !== undefined) {
       const lines = forecastLines(diagnosis.forecast, preset);
       const text = lines.join('\n');
@@ -64,9 +69,9 @@ export function summaryOf(diagnoses: readonly Diagnosis[]): string {
   return `${verdict}: ${bad} failed, ${unsure} ${unsure === 1 ? 'warning' : 'warnings'}, ${good} ok`;
 }
 
-function checkLines({ name, status, latencyMs, message, remedy }: Check): readonly string[] {
+function checkLines({ name, status, latencyMs, message, remedy }: Check, width: number): readonly string[] {
   const took = latencyMs === undefined ? '' : `${latencyMs} ms`;
-  const head = `  ${STATUS[status].padEnd(8)} ${name.padEnd(15)} ${took.padStart(8)}  `;
+  const head = `  ${STATUS[status].padEnd(8)} ${name.padEnd(width)} ${took.padStart(8)}  `;
   const below = ' '.repeat(head.length);
   return [
     ...paragraph(head, message.split(' ')),

@@ -1,20 +1,26 @@
 /** The doctor's question to dispatch: which targets are there, and what keeps others from being found? */
+import type { Log } from '../adapters/log.ts';
+import type { Parameters } from '../adapters/parameters-ssm.ts';
 import type { Site } from '../core/doctor/aws-checks.ts';
 import { checkDocuments, checkDocumentsRead } from '../core/doctor/aws-checks.ts';
 import { type Check, told } from '../core/doctor/checks.ts';
 import { DOCTOR_BUDGET_MS, refusalOfFind, writeFound, writeProblem } from '../core/doctor/request.ts';
 import type { StoredDocument } from '../core/config/documents-in-force.ts';
 import type { Target } from '../core/model.ts';
-import { type Planned, planTargets } from '../core/planning.ts';
+import { type Planned, type PlanningPorts, planTargets } from '../core/planning.ts';
+import type { Clock } from '../core/ports.ts';
 import { MAX_SHARD_TARGETS, planShards } from '../core/work.ts';
-import type { DispatchDeps } from './dispatch.ts';
 
 /** As core/doctor/request writes it. */
 export interface DoctorEvent {
   readonly doctor: unknown;
 }
 
-interface DoctorDeps extends Pick<DispatchDeps, 'clock' | 'parameters' | 'planning' | 'log'> {
+interface DoctorDeps {
+  readonly clock: Clock;
+  readonly parameters: Pick<Parameters, 'targetDocuments'>;
+  readonly planning: PlanningPorts;
+  readonly log: Log;
   readonly site: Site;
 }
 

@@ -166,6 +166,17 @@ describe('what is missing is named, with its state and the cure', () => {
     );
   });
 
+  test('an address that no rule leaves whole', async (t) => {
+    const deployment = await deploy(t);
+    deployment.ssm.put(
+      `${PREFIX}/targets/nim`,
+      'static_configs: [{targets: [a:1]}]\nrelabel_configs: [{target_label: __address__, replacement: "a b"}]\n',
+    );
+    const { diagnosis, targets } = await found(deployment);
+    assert.match(sentence(diagnosis, 'discovery'), /^failed: cannot scrape .+ -> .+/);
+    assert.deepEqual(targets, []);
+  });
+
   test('a token without the scope', async (t) => {
     const deployment = await deploy(t, { receiver: { scopes: ['metrics.read'] } });
     assert.match(
@@ -228,6 +239,22 @@ describe('what is missing is named, with its state and the cure', () => {
     const [, read] = await diagnosed(deployment, [other]);
     assert.match(sentence(read, 'stored_secret'), /^ok/);
     assert.equal(server.requests[0]?.headers.authorization, 'Bearer PLANTED-nim');
+  });
+
+  test('what stands on a page that is none never comes along', async (t) => {
+    const deployment = await deploy(t);
+    const pages: Readonly<Record<string, string>> = {
+      '/login': '<html>PLANTED session</html>',
+      '/broken': 'up 1\nPLANTED{ 1\n',
+      '/text': 'PLANTED by hand, and no page\n',
+    };
+    // Whoever closes the deployment searches all that was answered.
+    const server = await serveHttp(t, ({ url }, response) => response.end(pages[url] ?? ''));
+    const targets = Object.keys(pages).map((path) => targetAt(server.address, { path }));
+    const [, login, broken, text] = await diagnosed(deployment, targets);
+    assert.match(sentence(login, 'format'), /^failed: .*HTML/);
+    assert.match(sentence(broken, 'format'), /^warning: /);
+    assert.match(sentence(text, 'format'), /^failed/);
   });
 
   test('nobody listens at the address: no security group is blamed', async (t) => {

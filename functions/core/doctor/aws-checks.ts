@@ -184,10 +184,14 @@ export function checkSecrets(
 
 function askedFor(reference: string): Asked | undefined {
   const place = placeOf(reference);
-  if (place === undefined) return undefined;
-  return place.store === 'ssm'
-    ? { service: 'ssm', action: 'ssm:GetParameter', resource: `the parameter ${place.name}` }
-    : { service: 'secretsmanager', action: 'secretsmanager:GetSecretValue', resource: place.arn };
+  switch (place?.store) {
+    case 'ssm':
+      return { service: 'ssm', action: 'ssm:GetParameter', resource: `the parameter ${place.name}` };
+    case 'secrets_manager':
+      return { service: 'secretsmanager', action: 'secretsmanager:GetSecretValue', resource: place.arn };
+    default:
+      return undefined;
+  }
 }
 
 /** Reading the parameters below `<prefix>/targets`. */
