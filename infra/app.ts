@@ -1,8 +1,9 @@
 /**
  * The app of `cdk synth` and `cdk deploy`: one stack with the construct in it. Its context options: `-c
  * vpcId=vpc-0abc -c subnetIds=subnet-0a,subnet-0b -c securityGroupIds=sg-0abc -c
- * parameterPrefix=/nim-to-dynatrace -c maxStaleness=25h -c alarmTopic=arn:aws:sns:... -c secrets=/team/nim-token,arn:aws:secretsmanager:... -c
- * secretsKey=arn:aws:kms:...`.
+ * parameterPrefix=/nim-to-dynatrace -c maxStaleness=25h -c secrets=/team/nim-token,arn:aws:secretsmanager:... -c
+ * secretsKey=arn:aws:kms:... -c apiToken=arn:aws:secretsmanager:...#apiToken -c proxy=http://proxy.example.com:3128 -c
+ * caBundle=ca.pem -c encryptionKey=arn:aws:kms:... -c selfMetrics=off -c alarmTopic=arn:aws:sns:...`.
  */
 import { Annotations, App, CfnOutput, Duration, Stack, Validations } from 'aws-cdk-lib';
 import type { AppProps } from 'aws-cdk-lib';
@@ -12,6 +13,8 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { readFileSync } from 'node:fs';
+import { ApiToken } from './api-token.ts';
 import { bundle } from './bundle.ts';
 import { NimToDynatrace } from './nim-to-dynatrace.ts';
 import type { NimToDynatraceProps } from './props.ts';
@@ -32,11 +35,12 @@ export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = 
     vpcId,
     subnetIds,
     securityGroupIds,
-    parameterPrefix,
-    maxStaleness,
     secrets,
     secretsKeys,
+    apiToken,
+    encryptionKey,
     alarmTopicArn,
+    ...plain
   } = contextOptions(app);
   for (const id of ['CloudFormation-Validate::E1150', 'CloudFormation-Validate::E1151']) {
     Validations.of(stack).acknowledge({
@@ -46,8 +50,11 @@ export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = 
   }
   const pipeline = new NimToDynatrace(stack, 'Pipeline', {
     ...props,
-    ...(parameterPrefix === undefined ? {} : { parameterPrefix }),
-    ...(maxStaleness === undefined ? {} : { maxStaleness }),
+    ...plain,
+    ...(apiToken === undefined ? {} : { apiToken: importApiToken(stack, apiToken) }),
+    ...(encryptionKey === undefined
+      ? {}
+      : { encryptionKey: kms.Key.fromKeyArn(stack, 'EncryptionKey', encryptionKey) }),
     ...(alarmTopicArn === undefined
       ? {}
       : { alarmTopic: Topic.fromTopicArn(stack, 'AlarmTopic', alarmTopicArn) }),
@@ -83,15 +90,18 @@ export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = 
   return app;
 }
 
-interface ContextOptions {
+interface ContextOptions extends Pick<
+  NimToDynatraceProps,
+  'parameterPrefix' | 'maxStaleness' | 'proxy' | 'caBundle' | 'selfMetrics'
+> {
   readonly vpcId?: string;
   readonly subnetIds: readonly string[];
   readonly securityGroupIds: readonly string[];
-  readonly parameterPrefix?: string;
-  readonly maxStaleness?: Duration;
   readonly secrets: readonly string[];
   readonly secretsKeys: readonly string[];
   readonly alarmTopicArn?: string;
+  readonly apiToken?: string;
+  readonly encryptionKey?: string;
 }
 
 /** Such as `/team/nim-token`, or `ssm:` and the name as in a document; else the whole ARN of a secret. */
@@ -100,6 +110,9 @@ const SECRET =
 const SECRETS_EXAMPLE = '/team/nim-token,arn:aws:secretsmanager:eu-central-1:111122223333:secret:nim-AbCdEf';
 
 const TOPIC = /^arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}$/;
+/** One of those, with the field of a secret that is a JSON object. */
+const TOKEN = new RegExp(`${SECRET.source.slice(0, -1)}(?:#[^\\s#,]{1,256})?$`);
+const TOKEN_EXAMPLE = '/team/dynatrace-token, or the ARN of a secret with #field behind it';
 
 const KEY = /^arn:aws[\w-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/;
 const KEY_EXAMPLE = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
@@ -121,6 +134,11 @@ function contextOptions(app: App): ContextOptions {
   if (otherTopics.length > 0) {
     throw new Error('cannot use -c alarmTopic: it names several topics; subscribe the others to one');
   }
+  const apiToken = oneOf(idsOf(app, 'apiToken', TOKEN, TOKEN_EXAMPLE, 'hidden'), 'apiToken');
+  const encryptionKey = oneOf(idsOf(app, 'encryptionKey', KEY, KEY_EXAMPLE, 'hidden'), 'encryptionKey');
+  const proxy = contextText(app, 'proxy');
+  const caBundle = fileOf(app, 'caBundle');
+  const selfMetrics = switchOf(app, 'selfMetrics');
   if (otherVpcIds.length > 0) {
     throw new Error(
       'cannot use -c vpcId: it names several VPCs; deploy once per VPC, each with its own prefix',
@@ -145,6 +163,11 @@ function contextOptions(app: App): ContextOptions {
     secrets,
     secretsKeys,
     ...(alarmTopicArn === undefined ? {} : { alarmTopicArn }),
+    ...(apiToken === undefined ? {} : { apiToken }),
+    ...(encryptionKey === undefined ? {} : { encryptionKey }),
+    ...(proxy === undefined ? {} : { proxy }),
+    ...(caBundle === undefined ? {} : { caBundle }),
+    ...(selfMetrics === undefined ? {} : { selfMetrics }),
   };
 }
 
@@ -168,6 +191,29 @@ function idsOf(
     );
   }
   return ids;
+}
+
+function oneOf([id, ...others]: readonly string[], option: string): string | undefined {
+  if (others.length > 0) throw new Error(`cannot use -c ${option}: it names several; give one`);
+  return id;
+}
+
+/** The text of the file that the option names. */
+function fileOf(app: App, option: string): string | undefined {
+  const path = contextText(app, option);
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new Error(`cannot use -c ${option}=${path}: the file cannot be read; check its path`);
+  }
+}
+
+function switchOf(app: App, option: string): boolean | undefined {
+  const text = contextText(app, option);
+  if (text === undefined) return undefined;
+  if (text === 'on' || text === 'off') return text === 'on';
+  throw new Error(`cannot use -c ${option}=${text}: it is no switch; write ${option}=off or ${option}=on`);
 }
 
 function contextText(app: App, option: string): string | undefined {
@@ -219,6 +265,13 @@ function importSecrets(stack: Stack, references: readonly string[]): TargetSecre
           parameterName: reference.replace(/^ssm:/, ''),
         });
   });
+}
+
+function importApiToken(stack: Stack, reference: string): ApiToken {
+  if (!reference.startsWith('arn:')) return ApiToken.fromSsmParameter(reference.replace(/^ssm:/, ''));
+  const [arn = '', field] = reference.split('#');
+  const secret = Secret.fromSecretCompleteArn(stack, 'ApiToken', arn);
+  return ApiToken.fromSecret(secret, field === undefined ? {} : { field });
 }
 
 function importKeys(stack: Stack, arns: readonly string[]): kms.IKey[] {

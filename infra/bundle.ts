@@ -4,7 +4,7 @@
  */
 import * as esbuild from 'esbuild';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -26,6 +26,8 @@ export interface Bundle {
   /** Absolute path of the module. */
   readonly file: string;
   readonly bytes: number;
+  /** Absolute paths of the files of which something is in it. */
+  readonly inputs: readonly string[];
 }
 
 export interface BundleProps {
@@ -37,36 +39,46 @@ export interface BundleProps {
   readonly maxBytes?: number;
 }
 
-/** Packages of which a function needs a small part only, and the file that stands for each. */
-const STAND_INS: esbuild.Plugin = {
-  name: 'stand-ins',
-  setup: (build) => {
+/** A file of infra/bundle/ stands for a module, wherever it is imported or in the files `importer` only. */
+export function standIn(module: RegExp, file: string, importer = /./): esbuild.Plugin {
+  return {
+    name: file,
     // By plugin, not by esbuild's `alias`, which would also catch the deep imports of undici.js.
-    build.onResolve({ filter: /^undici$/ }, () => ({ path: join(import.meta.dirname, 'bundle/undici.js') }));
-    build.onResolve({ filter: /^@aws-sdk\/credential-provider-node$/ }, () => ({
-      path: join(import.meta.dirname, 'bundle/env-credentials.ts'),
-    }));
-  },
-};
+    setup: (build) =>
+      build.onResolve({ filter: module }, (from) =>
+        importer.test(from.importer) ? { path: join(import.meta.dirname, 'bundle', file) } : undefined,
+      ),
+  };
+}
 
-const OPTIONS: esbuild.BuildOptions = {
+/** What is bundled of undici: a small part. */
+export const UNDICI = standIn(/^undici$/, 'undici.js');
+
+/** For Node, one ES module with all that it imports. */
+export const BUNDLE_OPTIONS = {
   absWorkingDir: ROOT,
   bundle: true,
-  minify: true,
   platform: 'node',
-  target: 'node24',
   format: 'esm',
-  outExtension: { '.js': '.mjs' },
   // The ES module build of a package where there is one: only that can be tree-shaken.
   mainFields: ['module', 'main'],
-  // An ES module has no require(), but the CommonJS packages inside call it for Node's own modules.
-  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+  // An ES module has no require(), but the CommonJS packages inside call it for Node's own modules. By another name,
+  // for the code inside may import createRequire itself.
+  banner: { js: "import{createRequire as $from}from'node:module';const require=$from(import.meta.url);" },
   // undici leaves its experimental second HTTP parser (166 KB) out where this is defined, as Node's own build
   // does.
   define: { esbuildDetection: '1' },
-  plugins: [STAND_INS],
+  metafile: true,
   logLevel: 'warning',
-};
+} as const satisfies esbuild.BuildOptions;
+
+const LAMBDA_OPTIONS = {
+  ...BUNDLE_OPTIONS,
+  minify: true,
+  target: 'node24',
+  outExtension: { '.js': '.mjs' },
+  plugins: [UNDICI, standIn(/^@aws-sdk\/credential-provider-node$/, 'env-credentials.ts')],
+} satisfies esbuild.BuildOptions;
 
 /**
  * Bundles the functions and measures them.
@@ -75,11 +87,11 @@ const OPTIONS: esbuild.BuildOptions = {
 export async function bundle(props: BundleProps = {}): Promise<readonly Bundle[]> {
   const { entries = HANDLERS, outDir = join(ROOT, 'dist'), maxBytes = MAX_BUNDLE_BYTES } = props;
   const entryPoints = Object.entries(entries).map(([name, path]) => ({ in: path, out: join(name, 'index') }));
-  await esbuild.build({ ...OPTIONS, entryPoints, outdir: outDir });
+  const { metafile } = await esbuild.build({ ...LAMBDA_OPTIONS, entryPoints, outdir: outDir });
   const bundles = await Promise.all(
     Object.keys(entries).map(async (name) => {
       const file = join(outDir, name, 'index.mjs');
-      return { name, file, bytes: (await stat(file)).size };
+      return { name, file, bytes: (await stat(file)).size, inputs: inputsOf(metafile, file) };
     }),
   );
   for (const { name, bytes } of bundles) {
@@ -91,6 +103,15 @@ export async function bundle(props: BundleProps = {}): Promise<readonly Bundle[]
     }
   }
   return bundles;
+}
+
+/** Absolute paths of the files of which something is in the bundle `file`. */
+export function inputsOf(metafile: esbuild.Metafile, file: string): readonly string[] {
+  const outputs = Object.entries(metafile.outputs).filter(([path]) => resolve(ROOT, path) === file);
+  return outputs
+    .flatMap(([, { inputs }]) => Object.entries(inputs))
+    .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+    .map(([path]) => resolve(ROOT, path));
 }
 
 if (import.meta.main) {

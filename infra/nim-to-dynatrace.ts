@@ -3,21 +3,22 @@
  * Everything about targets, endpoint and token lives in SSM parameters and is read at run time, so that none
  * needs a deployment.
  */
-import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
-import type { RemovalPolicy } from 'aws-cdk-lib';
+import { Annotations, ArnFormat, Duration, Stack, Token } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
-import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as scheduler from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
-import * as sqs from 'aws-cdk-lib/aws-sqs';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { join } from 'node:path';
 import { type Alarms, createAlarms } from './alarms.ts';
 import { createDashboard } from './cloudwatch-dashboard.ts';
+import { type Egress, createEgress } from './egress.ts';
+import { type KeyUse, allowLogs, keyStatements } from './encryption.ts';
 import {
   NETWORK_INTERFACE_REASON,
   type Network,
@@ -27,6 +28,8 @@ import {
 import { settingsOf, tickOf } from './props.ts';
 import type { NimToDynatraceProps, Settings } from './props.ts';
 import { secretNames, secretStatements } from './secrets.ts';
+import { DISPATCH_KEY, OWING_INDEX, createQueues, createTable } from './stores.ts';
+import { createTargets } from './targets.ts';
 import { acknowledgeWildcard } from './wildcards.ts';
 
 /**
@@ -38,31 +41,11 @@ import { acknowledgeWildcard } from './wildcards.ts';
 const DISPATCH_TIMEOUT = Duration.seconds(60);
 const DISPATCH_MEMORY_MB = 512;
 
+/** Of all variables of a function, written as JSON (Lambda quotas). */
+export const MAX_ENVIRONMENT_BYTES = 4_096;
+
 /** A minute of scraping plus what export and commit need; the worker stops by itself before. */
 export const SCRAPE_TIMEOUT = Duration.seconds(75);
-
-/**
- * Longer than the worker's timeout, so that no second worker ever gets a message whose first one may still
- * run (SQS refuses an event source with less).
- */
-export const VISIBILITY_TIMEOUT = Duration.seconds(90);
-
-/**
- * A message older than a few ticks is worthless: the next tick's message carries everything that it would
- * have sent.
- */
-const QUEUE_RETENTION = Duration.minutes(5);
-
-/**
- * The handler never fails for what the world did, so a message comes back only when its worker crashed or was
- * killed. The second receive, 90 s later, is acknowledged untouched (the shard has claimed that tick or a
- * newer one); a third would be older than any worker accepts. What is left is a function that cannot even
- * start: that goes to the dead-letter queue rather than holding up its shard.
- */
-const MAX_RECEIVE_COUNT = 2;
-
-/** SQS's longest: time to look at what never reached the function. */
-const DEAD_LETTER_RETENTION = Duration.days(14);
 
 /**
  * Workers at a time (SQS allows 2 to 1,000). FIFO gives each shard one worker, and 10,000 targets in shards
@@ -89,6 +72,8 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
   readonly dispatchFunction: lambda.Function;
   /** The worker: scrapes one shard's targets, exports, commits. */
   readonly scrapeFunction: lambda.Function;
+  /** Path of the parameters, as given or by default. */
+  readonly parameterPrefix: string;
   /** One item per target and one per shard. */
   readonly table: dynamodb.TableV2;
   /** From dispatch to scrape, one message group per shard. */
@@ -99,18 +84,22 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
   readonly alarms: Alarms;
   /** With `dashboard: true`. */
   readonly dashboard?: cloudwatch.Dashboard;
-  /** The scrape function's role. What documents refer to is granted with the props `secrets` and `secretsKey`. */
+  /** The scrape function's role. What documents refer to is granted with the props `secrets`, `secretsKey` and `apiToken`. */
   readonly grantPrincipal: iam.IPrincipal;
 
   /** @throws Error when a property is out of its bounds. */
   constructor(scope: Construct, id: string, props: NimToDynatraceProps = {}) {
     super(scope, id);
     const settings = settingsOf(this, props);
-    const { parameterPrefix, endpoint, schedule, maxStaleness, vpc } = settings;
+    const { parameterPrefix, endpoint, schedule, maxStaleness, vpc, apiToken } = settings;
+    this.parameterPrefix = parameterPrefix;
+    rejectSharedPrefix(this);
     const network = createNetwork(this, settings);
 
-    this.table = createTable(this, settings.removalPolicy);
-    [this.queue, this.deadLetterQueue] = createQueues(this);
+    allowLogs(this, settings.encryptionKey);
+    this.table = createTable(this, settings);
+    [this.queue, this.deadLetterQueue] = createQueues(this, settings);
+    createTargets(this, settings);
 
     const secrets = secretNames(settings);
     const parameterArn = (name: string) =>
@@ -141,9 +130,12 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
         allow(['ssm:GetParameterHistory'], parameterArn('targets/*')),
         allow(['sqs:SendMessage'], this.queue.queueArn),
         allow(['dynamodb:Query'], `${this.table.tableArn}/index/${OWING_INDEX}`),
+        recordTicks(this.table),
       ],
+      keyUses: ['send', 'write-table'],
       wildcards: [[parameterArn('targets/*'), 'People add target documents without a deployment.']],
     });
+    const egress = createEgress(this, settings);
     this.scrapeFunction = createFunction(this, 'Scrape', settings, network, {
       description: 'nim-to-dynatrace: scrapes one shard and sends what its counters gained',
       memorySize: settings.memorySize,
@@ -156,7 +148,11 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
         UV_THREADPOOL_SIZE: String(THREADS),
         ...(secrets.length === 0 ? {} : { SECRETS: secrets.join(',') }),
         ...(endpoint === undefined ? {} : { ENDPOINT: endpoint }),
+        ...(apiToken === undefined ? {} : { API_TOKEN: apiToken.reference }),
+        ...(settings.selfMetrics ? {} : { SELF_METRICS: 'off' }),
+        ...egress.environment,
       },
+      layers: egress.layers,
       statements: [
         allow(
           ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
@@ -168,6 +164,7 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
         allow(['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'], this.queue.queueArn),
         ...secretStatements(this, settings),
       ],
+      keyUses: ['write-table', 'receive'],
       wildcards: [[parameterArn('secrets/*'), 'People add secrets of targets without a deployment.']],
     });
     this.grantPrincipal = this.scrapeFunction.grantPrincipal;
@@ -206,61 +203,34 @@ function alarmTick({ alarms, schedule }: Settings): Duration | undefined {
 }
 
 /**
- * No high-throughput mode: FIFO's ordinary 300 calls a second of each kind are far above the 128 receives and
- * deletes that as many shards need in a minute. No content-based deduplication either: each message brings an
- * id of its own, the same for a doubled tick.
+ * Two deployments with one prefix would both scrape its targets, and Dynatrace would add up both.
+ * @throws Error when another one has this prefix in the same stack, or in the same account and region. Where those are
+ * known at deployment only they may differ: a warning.
  */
-const QUEUE_PROPS = {
-  fifo: true,
-  contentBasedDeduplication: false,
-  encryption: sqs.QueueEncryption.SQS_MANAGED,
-  enforceSSL: true,
-} satisfies sqs.QueueProps;
-
-function createQueues(scope: Construct): readonly [queue: sqs.Queue, deadLetterQueue: sqs.Queue] {
-  const deadLetterQueue = new sqs.Queue(scope, 'DeadLetterQueue', {
-    ...QUEUE_PROPS,
-    retentionPeriod: DEAD_LETTER_RETENTION,
-  });
-  const queue = new sqs.Queue(scope, 'Queue', {
-    ...QUEUE_PROPS,
-    visibilityTimeout: VISIBILITY_TIMEOUT,
-    retentionPeriod: QUEUE_RETENTION,
-    deadLetterQueue: { queue: deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
-  });
-  return [queue, deadLetterQueue];
-}
-
-/** Which targets still owe increments, oldest first. */
-const OWING_INDEX = 'owing';
-
-function createTable(scope: Construct, removalPolicy: RemovalPolicy): dynamodb.TableV2 {
-  return new dynamodb.TableV2(scope, 'Table', {
-    partitionKey: { name: 'pk', type: dynamodb.AttributeType.STRING },
-    timeToLiveAttribute: 'expiresAt',
-    // Sparse: an item is in it only while something is pending, so in good times it costs nothing.
-    globalSecondaryIndexes: [
-      {
-        indexName: OWING_INDEX,
-        partitionKey: { name: 'owing', type: dynamodb.AttributeType.STRING },
-        sortKey: { name: 'pendingSince', type: dynamodb.AttributeType.STRING },
-        projectionType: dynamodb.ProjectionType.KEYS_ONLY,
-      },
-    ],
-    billing: dynamodb.Billing.onDemand(),
-    // The key that AWS owns: encrypted at rest without a KMS request, and its price, per read and write.
-    encryption: dynamodb.TableEncryptionV2.dynamoOwnedKey(),
-    // Priced by size, and a target is about 1 KB: cents at any scale.
-    pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-    removalPolicy,
-  });
+function rejectSharedPrefix(one: NimToDynatrace): void {
+  const { account, region } = Stack.of(one);
+  for (const other of one.node.root.node.findAll()) {
+    if (!(other instanceof NimToDynatrace) || other === one) continue;
+    const stack = Stack.of(other);
+    const isShared =
+      other.parameterPrefix === one.parameterPrefix && stack.account === account && stack.region === region;
+    if (!isShared) continue;
+    const message =
+      `cannot use parameterPrefix ${one.parameterPrefix}: ${other.node.path} has it too, ` +
+      'and every number would be sent twice; choose another path';
+    if (stack === Stack.of(one) || !Token.isUnresolved(account + region)) throw new Error(message);
+    Annotations.of(one).addWarningV2('nim-to-dynatrace:parameterPrefix', message);
+  }
 }
 
 interface FunctionProps extends Pick<
   lambda.FunctionOptions,
   'description' | 'memorySize' | 'timeout' | 'retryAttempts' | 'maxEventAge' | 'environment'
 > {
+  readonly layers?: Egress['layers'];
   readonly statements: iam.PolicyStatement[];
+  /** What it does with the stack's encrypted things. */
+  readonly keyUses: readonly KeyUse[];
   /** Resources in `statements` that stand for several, and why. */
   readonly wildcards: readonly (readonly [arn: string, reason: string])[];
 }
@@ -272,12 +242,14 @@ interface FunctionProps extends Pick<
 function createFunction(
   scope: Construct,
   name: 'Dispatch' | 'Scrape',
-  { codeDirectory, logRetention, removalPolicy }: Settings,
+  { codeDirectory, encryptionKey, logRetention, removalPolicy }: Settings,
   network: Network,
-  { statements, wildcards, ...props }: FunctionProps,
+  { statements, keyUses, wildcards, ...props }: FunctionProps,
 ): lambda.Function {
+  validateEnvironment(props.environment);
   const logGroup = new logs.LogGroup(scope, `${name}Logs`, {
     retention: logRetention,
+    ...(encryptionKey === undefined ? {} : { encryptionKey }),
     removalPolicy,
   });
   const role = new iam.Role(scope, `${name}Role`, {
@@ -288,6 +260,7 @@ function createFunction(
         statements: [
           allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn),
           ...statements,
+          ...keyStatements(scope, encryptionKey, keyUses),
           ...(network.vpc === undefined ? [] : networkInterfaceStatements(scope)),
         ],
       }),
@@ -312,6 +285,20 @@ function createFunction(
     // Without the START, END and REPORT lines of every run, which would be most of the log's price.
     systemLogLevelV2: lambda.SystemLogLevel.WARN,
   });
+}
+
+/**
+ * What is known at deployment only counts as it is written here.
+ * @throws Error when the variables are more than Lambda takes.
+ */
+export function validateEnvironment(environment: FunctionProps['environment']): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(environment)).length;
+  if (bytes > MAX_ENVIRONMENT_BYTES) {
+    throw new Error(
+      `cannot deploy: the functions' environment would have ${bytes} bytes, ${MAX_ENVIRONMENT_BYTES} are the most; ` +
+        'put secrets of targets below <prefix>/secrets/, which need no name there, or shorten prefix and names',
+    );
+  }
 }
 
 function createSchedule(
@@ -352,6 +339,15 @@ function createSchedule(
       retryAttempts: 0,
       maxEventAge: MAX_EVENT_AGE,
     }),
+  });
+}
+
+/** What dispatch leaves for `status`: its own item, and no target's or shard's. */
+function recordTicks(table: dynamodb.TableV2): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    actions: ['dynamodb:UpdateItem'],
+    resources: [table.tableArn],
+    conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [DISPATCH_KEY] } },
   });
 }
 

@@ -1,5 +1,6 @@
 /** The construct's properties, their defaults and their bounds. */
 import { Annotations, Duration, RemovalPolicy, Token } from 'aws-cdk-lib';
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
@@ -8,7 +9,11 @@ import type * as sns from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { join } from 'node:path';
 import { type AlarmOptions, validateAlarms } from './alarms.ts';
+import type { ApiToken } from './api-token.ts';
+import { validateEgress } from './egress.ts';
+import { validateEncryptionKey } from './encryption.ts';
 import { type TargetSecret, validateSecrets } from './secrets.ts';
+import { type TargetDocument, validateTargets } from './targets.ts';
 
 /** Properties of the NimToDynatrace construct; all of them optional. */
 export interface NimToDynatraceProps {
@@ -26,6 +31,21 @@ export interface NimToDynatraceProps {
    */
   readonly endpoint?: string;
   /**
+   * Where the Dynatrace API token (scope `metrics.ingest`) is: `ApiToken.fromSsmParameter(name, { encryptionKey })`, or
+   * `ApiToken.fromSecret(secret, { field })`. Reading it is granted, and decrypting with its key; no target document
+   * may refer to it.
+   * @default - the parameter `<prefix>/secrets/dt-api-token`
+   */
+  readonly apiToken?: ApiToken;
+  /**
+   * Target documents that belong to this stack, by the last segment of their parameters' names (1 to 128 of
+   * `a-zA-Z0-9_.-`): text, or an object that is stored as JSON. At most 100, of 8 KB each; beyond 4 KB a parameter is
+   * an advanced one (0.05 $ a month). They go with the stack, and a deployment overwrites edits; documents put by hand
+   * under other names live beside them untouched. What stands here stands in the template: secrets by reference only.
+   * @default - none: documents are put by hand
+   */
+  readonly targets?: Record<string, TargetDocument>;
+  /**
    * The tick. Jobs are due on their own intervals; a tick longer than an interval makes windows longer, and
    * loses nothing.
    * @default - every minute, Scheduler's shortest
@@ -40,10 +60,10 @@ export interface NimToDynatraceProps {
   /**
    * The VPC of both functions, where the NIM replicas are: the dispatch function looks their names up
    * (`dns_sd_configs`), and outside the VPC a name of a private zone does not exist, or is another one, so that
-   * targets would vanish. From the VPC they must reach DynamoDB, SSM, SQS and Dynatrace, and Secrets Manager
-   * where `secrets` are in it: a VPC of this app gets a DynamoDB gateway endpoint (free) unless it has one, an
-   * imported VPC is not touched. The rest needs a NAT gateway, or interface endpoints and an ActiveGate within
-   * reach.
+   * targets would vanish. From the VPC they must reach DynamoDB, SSM, SQS and Dynatrace, and Secrets Manager where a
+   * secret is in it (docs/network.md has the lines): a VPC of this app gets a DynamoDB gateway endpoint (free) unless
+   * it has one, an imported or looked-up VPC is not touched. The rest needs a NAT gateway, or interface endpoints and
+   * an ActiveGate or a proxy within reach; interface endpoints belong to the VPC and its owner, so none is made here.
    * @default - no VPC: targets with public names and addresses only
    */
   readonly vpc?: ec2.IVpc;
@@ -71,6 +91,36 @@ export interface NimToDynatraceProps {
    * @default - the account's own keys, alias/aws/ssm and alias/aws/secretsmanager, which need no grant
    */
   readonly secretsKey?: kms.IKey | kms.IKey[];
+  /**
+   * HTTP proxy of the way to Dynatrace, never of scrapes or of AWS's own endpoints: `http://host:port`, without user
+   * and password. TLS goes through it (CONNECT): it sees the host's name only.
+   * @default - no proxy
+   */
+  readonly proxy?: string;
+  /**
+   * Certificates of your own authorities, PEM, trusted beside the public ones on the way to Dynatrace or an ActiveGate;
+   * the text, not the name of a file. At most 512 KB. Targets have `tls_config: ca` for theirs.
+   * @default - the public authorities that Node.js trusts
+   */
+  readonly caBundle?: string;
+  /**
+   * Whether each shard reports on itself to Dynatrace (`nim_to_dynatrace.*`); CloudWatch has its metrics in any case.
+   * @default true
+   */
+  readonly selfMetrics?: boolean;
+  /**
+   * Of the table. Provisioned capacity costs less where the load is flat and known: one write of 1 KB and one read per
+   * target and tick, all of them within seconds; with too little, increments wait and windows get longer.
+   * @default dynamodb.Billing.onDemand()
+   */
+  readonly billing?: dynamodb.Billing;
+  /**
+   * A customer managed key, no alias, for table, queues and logs. Both functions may use it through DynamoDB and SQS
+   * only. The policy of a key of this app gets what CloudWatch Logs needs; an imported key must have it before
+   * (docs/network.md).
+   * @default - keys that AWS owns: encrypted, without a price and a policy
+   */
+  readonly encryptionKey?: kms.IKey;
   /**
    * What becomes of the table and the logs when the stack is deleted. A retained table is of no use to a
    * later deployment, which makes its own; what deletion loses is what was pending because Dynatrace did not
@@ -119,6 +169,7 @@ type Defaults = Required<
     | 'parameterPrefix'
     | 'schedule'
     | 'maxStaleness'
+    | 'selfMetrics'
     | 'removalPolicy'
     | 'logRetention'
     | 'memorySize'
@@ -133,6 +184,7 @@ const DEFAULTS: Defaults = {
   parameterPrefix: '/nim-to-dynatrace',
   schedule: scheduler.ScheduleExpression.rate(Duration.minutes(1)),
   maxStaleness: Duration.hours(25),
+  selfMetrics: true,
   removalPolicy: RemovalPolicy.DESTROY,
   logRetention: logs.RetentionDays.TWO_WEEKS,
   memorySize: 512,
@@ -153,6 +205,9 @@ export function settingsOf(scope: Construct, props: NimToDynatraceProps): Settin
   validateMemorySize(settings.memorySize);
   validateSecrets(settings);
   validateAlarms(settings.alarms);
+  validateTargets(scope, settings);
+  validateEgress(settings);
+  validateEncryptionKey(settings);
   if (settings.vpc === undefined && (settings.vpcSubnets ?? settings.securityGroups) !== undefined) {
     throw new Error(
       'cannot use vpcSubnets or securityGroups: there is no vpc; give the vpc, or leave them out',
@@ -187,7 +242,7 @@ function validateParameterPrefix(prefix: string): void {
 
 function validateEndpoint(endpoint: string | undefined): void {
   if (endpoint === undefined || Token.isUnresolved(endpoint)) return;
-  const url = URL.parse(endpoint);
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
   // The value is not repeated: somebody may have pasted the token into it.
   if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '' || url.search !== '') {
     throw new Error(

@@ -1,6 +1,7 @@
 /**
- * What target documents may refer to beside the parameters below `<prefix>/secrets/`: the props `secrets` and
- * `secretsKey`, and what they grant. Reading, nothing else, which is less than the `grantRead` of each.
+ * What the scrape function may read beside the parameters below `<prefix>/secrets/`: what target documents may refer
+ * to (the props `secrets` and `secretsKey`), and its own token. Reading, nothing else, which is less than the
+ * `grantRead` of each.
  */
 import { Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -8,6 +9,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type * as ssm from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
+import { type ApiToken, tokenParameterArn } from './api-token.ts';
 
 /** A parameter (SecureString or not), or a secret of Secrets Manager. */
 export type TargetSecret = ssm.IParameter | secretsmanager.ISecret;
@@ -16,6 +18,7 @@ export interface SecretProps {
   readonly parameterPrefix: string;
   readonly secrets?: readonly TargetSecret[];
   readonly secretsKey?: kms.IKey | readonly kms.IKey[];
+  readonly apiToken?: ApiToken;
 }
 
 /**
@@ -34,17 +37,21 @@ export function secretNames({ secrets = [] }: SecretProps): readonly string[] {
   );
 }
 
-/** What the scrape function may do to read them. */
+/** What the scrape function may do to read them, and the Dynatrace API token. */
 export function secretStatements(scope: Construct, props: SecretProps): iam.PolicyStatement[] {
-  const { secrets = [] } = props;
+  const { secrets = [], parameterPrefix, apiToken } = props;
+  const tokenArn = apiToken && tokenParameterArn(scope, parameterPrefix, apiToken);
   const keys = keysOf(props);
   const { region } = Stack.of(scope);
   return [
     ...statement(
       'ssm:GetParameter',
-      secrets.filter(isParameter).map(({ parameterArn }) => parameterArn),
+      [...secrets.filter(isParameter).map(({ parameterArn }) => parameterArn), tokenArn].filter(isGiven),
     ),
-    ...statement('secretsmanager:GetSecretValue', secrets.filter(isSecret).map(arnInPolicies)),
+    ...statement(
+      'secretsmanager:GetSecretValue',
+      [...secrets.filter(isSecret), apiToken?.secret].filter(isGiven).map(arnInPolicies),
+    ),
     ...statement(
       'kms:Decrypt',
       keys.map(({ keyArn }) => keyArn),
@@ -56,7 +63,7 @@ export function secretStatements(scope: Construct, props: SecretProps): iam.Poli
 
 /** @throws Error with the secret or key, what is wrong with it, and the remedy. */
 export function validateSecrets(props: SecretProps): void {
-  const { secrets = [], parameterPrefix } = props;
+  const { secrets = [], parameterPrefix, apiToken } = props;
   const keys = keysOf(props);
   if (secrets.length > MAX_SECRETS) {
     throw new Error(
@@ -72,8 +79,11 @@ export function validateSecrets(props: SecretProps): void {
   }
   for (const secret of secrets) {
     const fault = isParameter(secret)
-      ? faultOfParameter(secret.parameterName, parameterPrefix)
-      : faultOfSecret(secret.secretArn);
+      ? faultOfParameter(secret.parameterName, [
+          `${parameterPrefix}/secrets/dt-api-token`,
+          apiToken?.parameterName,
+        ])
+      : faultOfSecret(secret.secretArn, apiToken?.secret?.secretArn);
     if (fault !== undefined) throw new Error(`cannot use secrets: ${fault}`);
   }
   for (const { keyArn } of keys) {
@@ -99,11 +109,15 @@ function arnInPolicies({ secretArn, secretFullArn }: secretsmanager.ISecret): st
   return secretFullArn ?? `${secretArn}-??????`;
 }
 
-/** Those of `secretsKey`, and those that the secrets bring along. */
-function keysOf({ secrets = [], secretsKey = [] }: SecretProps): readonly kms.IKey[] {
+function isGiven<T>(one: T | undefined): one is T {
+  return one !== undefined;
+}
+
+/** Those of `secretsKey`, and those that the secrets and the token bring along. */
+function keysOf({ secrets = [], secretsKey = [], apiToken }: SecretProps): readonly kms.IKey[] {
   // Parameters made or imported with a key have it too, only IParameter does not say so.
   const brought = secrets.map((secret) => (secret as { readonly encryptionKey?: kms.IKey }).encryptionKey);
-  return [...new Set([...[secretsKey].flat(), ...brought.filter((key) => key !== undefined)])];
+  return [...new Set([...[secretsKey].flat(), ...brought, apiToken?.encryptionKey].filter(isGiven))];
 }
 
 function statement(
@@ -124,17 +138,17 @@ function statement(
 /** The form in which a document can refer to it. */
 const PARAMETER_NAME = /^\/?[\w.-]+(?:\/[\w.-]+)*$/;
 
-function faultOfParameter(name: string, prefix: string): string | undefined {
+function faultOfParameter(name: string, tokens: readonly (string | undefined)[]): string | undefined {
   if (Token.isUnresolved(name)) return undefined;
   if (!PARAMETER_NAME.test(name)) {
     return `the parameter ${name} has no name that a document could write; give its name, such as /team/nim-token`;
   }
-  if (name === `${prefix}/secrets/dt-api-token`) {
-    return `${name} is the Dynatrace API token, which no target may see; leave it out`;
-  }
-  return undefined;
+  return tokens.includes(name) ? `${name} ${IS_TOKEN}` : undefined;
 }
 
-function faultOfSecret(arn: string): string | undefined {
+const IS_TOKEN = 'is the Dynatrace API token, which no target may see; leave it out';
+
+function faultOfSecret(arn: string, token: string | undefined): string | undefined {
+  if (arn === token) return Token.isUnresolved(arn) ? `one ${IS_TOKEN}` : `${arn} ${IS_TOKEN}`;
   return /[*?,\s]/.test(arn) ? `${arn} is no ARN of one secret; name each of them` : undefined;
 }

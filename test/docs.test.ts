@@ -1,6 +1,6 @@
 /** The documents say what the code says: options, codes, events, bounds. */
 import { strict as assert } from 'node:assert';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { MAX_PACKED_BYTES } from '../functions/adapters/packing.ts';
 import { RUN_OPTIONS } from '../functions/cli/run-options.ts';
@@ -45,6 +45,15 @@ test('every code, reason, outcome and event stands in docs/words.md, and is used
   for (const word of words) assert(WORDS.includes(`\`${word}\``), `docs/words.md does not explain ${word}`);
 });
 
+test('every state and finding of status stands in docs/words.md', () => {
+  const source = read('functions/core/status.ts');
+  const codes = [...source.matchAll(/(?:code: |case )'(\w+)'/g)].map(([, code]) => code as string);
+  assert(codes.length > 8, `${codes.length} codes were found`);
+  for (const word of [...union('functions/core/status.ts', 'TargetState'), ...codes]) {
+    assert(WORDS.includes(`\`${word}\``), `docs/words.md does not explain ${word}`);
+  }
+});
+
 test('every metric that is published stands in docs/words.md', () => {
   const published = ['functions/dispatch/dispatch.ts', 'functions/scrape/work-off.ts'].flatMap((file) =>
     [...read(file).matchAll(/name: '([\w.]+)',\s*unit:/g)].map(([, name]) => name as string),
@@ -64,4 +73,12 @@ test('the bounds in the documents are those of the code', () => {
   assert(README.includes(`a scrape of ${DEFAULT_TIMEOUT_MS / 1000} s`));
   assert(read('docs/guarantees.md').includes(`up to ${MAX_TRACKED_SERIES.toLocaleString('en')} series`));
   assert(read('docs/state.md').includes(`exceeds ${MAX_PACKED_BYTES / 1024} KB`));
+});
+
+test('every test that a document names is there', () => {
+  const named = ['docs/threat-model.md', 'docs/upgrade.md', 'docs/state.md'].flatMap((file) =>
+    [...read(file).matchAll(/`(test\/[\w./-]+)`/g)].map(([, path]) => path as string),
+  );
+  assert(named.length > 10);
+  for (const path of named) assert(existsSync(new URL(`../${path}`, import.meta.url)), path);
 });

@@ -8,6 +8,7 @@ import { Agent, buildConnector } from 'undici';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../core/ports.ts';
 import { type Addresses, createAddresses, forbidden, isForbidden } from './addresses.ts';
+import { PROXY_ERROR, type Way, throughProxy } from './proxy.ts';
 import { type TlsOptions, fingerprintOf, systemAuthorities, tlsConnectOptions } from './tls.ts';
 
 /** The `User-Agent` of every request. */
@@ -94,7 +95,9 @@ export interface Http {
 interface HttpDeps {
   readonly clock: Clock;
   /** PEM, trusted beside the authorities that Node trusts. */
-  readonly ca?: string;
+  readonly ca?: string | undefined;
+  /** `http://host:port` through which every connection is tunnelled; the names of hosts are looked up there. */
+  readonly proxy?: URL | undefined;
   readonly connectTimeoutMs?: number;
   /** Default: the system's. */
   readonly lookup?: LookupFunction;
@@ -132,6 +135,7 @@ export function createHttp(deps: HttpDeps): Http {
 
 /** One agent for all requests without TLS options of their own, and one for each set of options. */
 function createAgents(deps: HttpDeps, addresses: Addresses) {
+  const timeoutMs = deps.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   const open = (tls: Partial<Exclude<ReturnType<typeof tlsConnectOptions>, string>> & { ca?: string[] }) =>
     new Agent({
       allowH2: false,
@@ -139,14 +143,17 @@ function createAgents(deps: HttpDeps, addresses: Addresses) {
       // The deadline rules; the package's own timeouts see idle time only, and coarsely.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: connector({
-        allowH2: false,
-        timeout: deps.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-        maxCachedSessions: MAX_TLS_SESSIONS,
-        rejectUnauthorized: true,
-        lookup: addresses.lookup,
-        ...tls,
-      }),
+      connect: connector(
+        {
+          allowH2: false,
+          timeout: timeoutMs,
+          maxCachedSessions: MAX_TLS_SESSIONS,
+          rejectUnauthorized: true,
+          lookup: addresses.lookup,
+          ...tls,
+        },
+        deps.proxy && { proxy: deps.proxy, userAgent: USER_AGENT, timeoutMs, lookup: addresses.lookup },
+      ),
     });
   const plain = open(systemAuthorities(deps.ca));
   const byOptions = new Map<string, Agent>();
@@ -180,8 +187,9 @@ function createAgents(deps: HttpDeps, addresses: Addresses) {
  * A body without a length ends with its connection, and the package takes ECONNRESET for such an end: half a page
  * would be a whole one. Under the name of another lost connection it is the failure that it is (RFC 9112 section 8).
  */
-function connector(options: buildConnector.BuildOptions): buildConnector.connector {
-  const connect = buildConnector(options);
+function connector(options: buildConnector.BuildOptions, way: Way | undefined): buildConnector.connector {
+  const direct = buildConnector(options);
+  const connect = way === undefined ? direct : throughProxy(way, direct);
   return (target, callback) => {
     // An address is not looked up.
     if (isForbidden(target.hostname)) return callback(forbidden(), null);
@@ -365,6 +373,7 @@ export function failureOf(error: Error, sent: boolean): HttpFailure {
     return { code: 'tls', sent, cause: `TLS failed: ${text.slice(0, MAX_TLS_TEXT)}` };
   }
   const garbled = error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW';
+  if (code === PROXY_ERROR) return { code: 'connect', sent, cause: error.message };
   const cause = CAUSES[code] ?? (garbled ? 'the answer is not HTTP' : `the connection failed (${code})`);
   if (garbled) return { code: 'protocol', sent, cause };
   return { code: sent ? 'reset' : 'connect', sent, cause };

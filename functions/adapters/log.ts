@@ -1,5 +1,6 @@
 /** The one printer: structured JSON lines by Powertools' Logger, without bodies and without secrets. */
 import { Logger } from '@aws-lambda-powertools/logger';
+import { REDACTED, withoutTokens } from '../core/redaction.ts';
 
 /** Everything the log can say. What a person searches for: these words stand in the docs as well. */
 export type LogEvent =
@@ -12,6 +13,7 @@ export type LogEvent =
   | 'staleness_too_short'
   | 'targets_over_limit'
   | 'messages_unsent'
+  | 'tick_unrecorded'
   // scrape
   | 'run_finished'
   | 'run_skipped'
@@ -63,13 +65,6 @@ export interface Log {
 const SECRET_NAME = /token|authorization|password|passwd|secret|credential|api[-_]?key|cookie/i;
 
 /**
- * Dynatrace tokens are `dt0c01.<public id>.<secret>` (Dynatrace, access tokens: format); the id may be shown.
- */
-const DYNATRACE_TOKEN = /\b(dt0[a-z]\d\d\.[A-Za-z0-9]+)\.[A-Za-z0-9]+/g;
-
-const REDACTED = '[redacted]';
-
-/**
  * The event is the line's `message`. Level: `level`, else Powertools' and Lambda's own variables, else INFO.
  */
 export function createLog(options: { readonly service: string; readonly level?: LogLevel }): Log {
@@ -89,5 +84,5 @@ function redact(name: string, value: unknown): unknown {
   // Always 0 here: bytes on every line that say nothing.
   if (name === 'sampling_rate') return undefined;
   if (value !== undefined && SECRET_NAME.test(name)) return REDACTED;
-  return typeof value === 'string' ? value.replace(DYNATRACE_TOKEN, `$1.${REDACTED}`) : value;
+  return typeof value === 'string' ? withoutTokens(value) : value;
 }

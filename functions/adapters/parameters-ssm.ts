@@ -10,6 +10,7 @@ import type { Clock } from '../core/ports.ts';
 import { tokenNameOf } from '../core/secrets.ts';
 import { awsFailure } from './aws-failure.ts';
 import { signalAt } from './clock.ts';
+import { type ParameterValue, READ_TIMEOUT_MS, TOKEN_MAX_AGE_MS, createReader } from './remembered.ts';
 
 /** GetParametersByPath: at most ten parameters a page (SSM API reference, `MaxResults`). */
 const PAGE_SIZE = 10;
@@ -28,15 +29,6 @@ export const MAX_HISTORY_PAGES = 20;
 
 /** How soon an edit is seen; at one tick a minute, with every tick. */
 const ENDPOINT_MAX_AGE_MS = 60_000;
-
-/** A token changes rarely, and a refused one is read again at once (`fresh`). */
-const TOKEN_MAX_AGE_MS = 5 * 60_000;
-
-/** One small read with the SDK's own retries; a run has 70 s for everything, or less: its deadline ends it sooner. */
-const READ_TIMEOUT_MS = 5_000;
-
-/** After a failed read the known value is in force for so long unasked: a store that hangs is waited for once a run. */
-export const FAILED_PAUSE_MS = 30_000;
 
 /** One parameter below `<prefix>/targets`, as stored. */
 export interface TargetDocument {
@@ -59,16 +51,6 @@ export type TargetDocuments =
 /** The versions of one document that SSM keeps, newest first; none where the document is gone. */
 export type DocumentVersions =
   | { readonly code: 'read'; readonly versions: readonly TargetDocument[] }
-  | { readonly code: 'failed'; readonly message: string };
-
-/** A single parameter. */
-export type ParameterValue =
-  /**
-   * Trimmed, never empty. With `problem`: reading failed just now and this is the value known from before.
-   */
-  | { readonly code: 'read'; readonly value: string; readonly problem?: string }
-  /** There is no such parameter, or nothing but white space in it. */
-  | { readonly code: 'absent' }
   | { readonly code: 'failed'; readonly message: string };
 
 /** Nothing here throws for what SSM does. */
@@ -97,9 +79,10 @@ interface ParametersDeps {
 }
 
 export function createParameters(deps: ParametersDeps): Parameters {
-  const endpoint = createReader(deps, `${deps.prefix}/endpoint`, ENDPOINT_MAX_AGE_MS);
-  const tokenName = deps.tokenName ?? tokenNameOf(deps.prefix);
-  const token = createReader(deps, tokenName, TOKEN_MAX_AGE_MS);
+  const reader = (name: string, maxAgeMs: number) =>
+    createReader(deps.clock, maxAgeMs, (deadlineMs) => readParameter(deps, name, deadlineMs));
+  const endpoint = reader(`${deps.prefix}/endpoint`, ENDPOINT_MAX_AGE_MS);
+  const token = reader(deps.tokenName ?? tokenNameOf(deps.prefix), TOKEN_MAX_AGE_MS);
   return {
     targetDocuments: (deadlineMs) => readTargetDocuments(deps, deadlineMs),
     earlierVersions: (name, deadlineMs) => readVersions(deps, name, deadlineMs),
@@ -189,37 +172,6 @@ function documentOf({
 }: Parameter): TargetDocument {
   const document = { name: Name, value: Value, version: Version, type: Type };
   return modifiedAt === undefined ? document : { ...document, modifiedAtMs: modifiedAt.getTime() };
-}
-
-type Reader = (fresh: boolean, deadlineMs: number) => Promise<ParameterValue>;
-
-/** One parameter with a memory: an old value is better than none while SSM does not answer. */
-function createReader(deps: ParametersDeps, name: string, maxAgeMs: number): Reader {
-  let known: { readonly value: string; readonly readAtMs: number } | undefined;
-  let failedAtMs = -Infinity;
-  return async (fresh, deadlineMs) => {
-    // Wall time, since a frozen sandbox may stop the other clock; a step backwards counts as old.
-    const ageMs = known === undefined ? Infinity : deps.clock.wallMs() - known.readAtMs;
-    if (known !== undefined && !fresh && ageMs >= 0 && ageMs < maxAgeMs) {
-      return { code: 'read', value: known.value };
-    }
-    const pauseMs = deps.clock.wallMs() - failedAtMs;
-    if (known !== undefined && !fresh && pauseMs >= 0 && pauseMs < FAILED_PAUSE_MS) {
-      return { code: 'read', value: known.value };
-    }
-    const answer = await readParameter(deps, name, deadlineMs);
-    switch (answer.code) {
-      case 'read':
-        known = { value: answer.value, readAtMs: deps.clock.wallMs() };
-        return answer;
-      case 'absent':
-        known = undefined;
-        return answer;
-      case 'failed':
-        failedAtMs = deps.clock.wallMs();
-        return known === undefined ? answer : { code: 'read', value: known.value, problem: answer.message };
-    }
-  };
 }
 
 async function readParameter(

@@ -24,7 +24,8 @@ export async function readSsmSecret(
       return { code: 'absent', message: `cannot ${what}: there is no such parameter; put it: ${put}` };
     }
     if (isAccessDenied(error)) {
-      const remedy = "grant it with the construct's prop secrets, and its own key with secretsKey";
+      const remedy =
+        "grant it with the construct's prop secrets (-c secrets), and its own key with secretsKey";
       return { code: 'refused', message: `cannot ${what}: access is denied; ${remedy}` };
     }
     return { code: 'failed', message: awsFailure(what, error) };

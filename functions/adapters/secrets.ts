@@ -79,7 +79,7 @@ export function createSecrets({ clock, grants, ssm, secretsManager }: SecretsDep
       underWay.set(id, reading);
       whole = await within(reading, deadlineMs - clock.monotonicMs(), reference);
     }
-    return place.store === 'secrets_manager' ? fieldOf(whole, place, reference) : whole;
+    return place.store === 'secrets_manager' ? fieldOf(whole, place.field, reference) : whole;
   };
 }
 
@@ -120,11 +120,8 @@ async function within(reading: Promise<SecretAnswer>, ms: number, reference: str
   return answer;
 }
 
-function fieldOf(
-  whole: SecretAnswer,
-  { field }: { readonly field?: string },
-  reference: string,
-): SecretAnswer {
+/** One field of a secret that is a JSON object; undefined: the whole text. */
+export function fieldOf(whole: SecretAnswer, field: string | undefined, reference: string): SecretAnswer {
   if (whole.code !== 'read' || field === undefined) return whole;
   const value = textAt(whole.value, field);
   if (value !== undefined) return { ...whole, value };

@@ -51,7 +51,7 @@ const count = (attribute: string): Column<number> => ({
 const isoInstant = (attribute: string): Column<number> => ({
   attribute,
   write: instant,
-  read: (value) => integerOf(Date.parse(value.S ?? '')),
+  read: instantOf,
 });
 
 const COLUMNS: Columns = {
@@ -69,8 +69,11 @@ const COLUMNS: Columns = {
   samples: count('samples'),
   version: count('version'),
   writer: text('writer'),
+  runTickMs: isoInstant('runTick'),
+  intervalMs: count('intervalMs'),
   lastTickMs: isoInstant('lastTick'),
   lastScrapeAtMs: isoInstant('lastScrapeAt'),
+  scrapeDurationMs: count('scrapeDurationMs'),
   lastError: {
     attribute: 'lastError',
     write: (value) => ({ S: value.slice(0, MAX_ERROR_CHARS) }),
@@ -84,6 +87,7 @@ const COLUMNS: Columns = {
   },
   output: text('output'),
   pendingSinceMs: isoInstant(PENDING_SINCE),
+  pendingSeries: count('pendingSeries'),
   // DynamoDB's TTL counts in seconds; rounded up, so that it never clears an item too early.
   expiresAtMs: {
     attribute: 'expiresAt',
@@ -91,6 +95,12 @@ const COLUMNS: Columns = {
     read: (value) => integerOf(Number(value.N) * 1000),
   },
 };
+
+/** All of a target's item but the baseline. */
+export const PLAIN_ATTRIBUTES: readonly string[] = [
+  KEY,
+  ...Object.values(COLUMNS).map((column: { readonly attribute: string }) => column.attribute),
+];
 
 const FIELDS = Object.keys(COLUMNS) as readonly (keyof Columns)[];
 
@@ -158,7 +168,12 @@ export function instant(ms: number): AttributeValue {
   return { S: new Date(ms).toISOString() };
 }
 
-function integerOf(value: string | number | undefined): number | undefined {
+/** Undefined where the attribute is absent or no time. */
+export function instantOf(value: AttributeValue | undefined): number | undefined {
+  return integerOf(Date.parse(value?.S ?? ''));
+}
+
+export function integerOf(value: string | number | undefined): number | undefined {
   const number = Number(value === '' ? undefined : value);
   return Number.isSafeInteger(number) ? number : undefined;
 }

@@ -21,8 +21,10 @@ import type { Claim, Legacy, Clock, LoadedItem, State, TargetItem } from '../cor
 import { readSelfFacts } from '../core/self-facts.ts';
 import { awsFailure } from './aws-failure.ts';
 import { signalAt, sleepMs } from './clock.ts';
+import { assignments, names, values } from './expressions.ts';
 import { createPacking } from './packing.ts';
 import type { Packing } from './packing.ts';
+import { SHARD_KEY_PREFIX, runAttributes } from './shard-attributes.ts';
 import {
   fromAttributes,
   instant,
@@ -185,34 +187,24 @@ async function end(
   shard: number,
   tickMs: number,
   writer: string,
-  { uncommitted, caution, self }: Legacy,
+  { uncommitted, caution, self, run }: Legacy,
 ): Promise<CommitOutcome> {
+  const nowMs = call.clock.wallMs();
+  const left: Attributes = {
+    endedAt: instant(nowMs),
+    unended: numberOf(0),
+    unknowns: numberOf(caution.unknowns),
+    waitTicks: numberOf(caution.waitTicks),
+    uncommitted: { L: uncommitted.map((key) => ({ S: key })) },
+    self: { S: self === undefined ? '' : JSON.stringify(self) },
+    ...(run === undefined ? {} : runAttributes(run, nowMs)),
+  };
   const update: UpdateItemCommandInput = {
     ...shardKey(call, shard),
-    UpdateExpression:
-      'SET #endedAt = :now, #unended = :none, #uncommitted = :uncommitted, ' +
-      '#unknowns = :unknowns, #waitTicks = :waitTicks, #self = :self',
+    UpdateExpression: `SET ${assignments(left)}`,
     ConditionExpression: '#writer = :writer AND #tick = :tick',
-    ExpressionAttributeNames: names(
-      'endedAt',
-      'unended',
-      'uncommitted',
-      'unknowns',
-      'waitTicks',
-      'self',
-      'writer',
-      'tick',
-    ),
-    ExpressionAttributeValues: {
-      ':now': instant(call.clock.wallMs()),
-      ':none': numberOf(0),
-      ':unknowns': numberOf(caution.unknowns),
-      ':waitTicks': numberOf(caution.waitTicks),
-      ':uncommitted': { L: uncommitted.map((key) => ({ S: key })) },
-      ':self': { S: self === undefined ? '' : JSON.stringify(self) },
-      ':writer': { S: writer },
-      ':tick': numberOf(tickMs),
-    },
+    ExpressionAttributeNames: names(...Object.keys(left), 'writer', 'tick'),
+    ExpressionAttributeValues: { ...values(left), ':writer': { S: writer }, ':tick': numberOf(tickMs) },
   };
   try {
     await call.client.send(new UpdateItemCommand(update), { abortSignal: call.signal });
@@ -340,18 +332,12 @@ function emptyAnswer(what: string): string {
   return `cannot ${what}: the answer is empty; check any proxy before DynamoDB`;
 }
 
-/** Target keys start with `target/`: the two kinds of items never meet. */
 function shardKeyText(shard: number): string {
-  return `shard/${shard}`;
+  return `${SHARD_KEY_PREFIX}${shard}`;
 }
 
 function shardKey(call: Call, shard: number): { TableName: string; Key: Attributes } {
   return { TableName: call.tableName, Key: keyOf(shardKeyText(shard)) };
-}
-
-/** Placeholders for all names: several of ours are reserved words of DynamoDB's expressions. */
-function names(...attributes: readonly string[]): Record<string, string> {
-  return Object.fromEntries(attributes.map((attribute) => [`#${attribute}`, attribute]));
 }
 
 function textsOf(value: AttributeValue | undefined): readonly string[] {

@@ -7,7 +7,7 @@ export const EXPLAIN_OPTIONS: readonly CliOption[] = [
     value: 'FILE|URL',
     default: 'none',
     about:
-      'a recorded page, or one that is fetched now: which of its series are kept, renamed or dropped, and by which rule',
+      'a recorded page, or one that is fetched now: which of its series are kept, renamed or dropped, by which rule, and under which name they are sent',
   },
   {
     name: 'job',

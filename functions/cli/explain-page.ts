@@ -9,6 +9,7 @@ import { type Page, parseExposition } from '../core/exposition.ts';
 import type { Target } from '../core/model.ts';
 import type { FoundJob } from '../core/planning.ts';
 import type { Secrets } from '../core/secrets.ts';
+import { createSentNames } from '../core/sent-names.ts';
 import { createSeriesTable } from '../core/series.ts';
 import { readAddress } from '../core/config/address.ts';
 import { print, say } from './output.ts';
@@ -29,18 +30,22 @@ export async function explainPage(
     say(body);
     return 1;
   }
-  const parsed = parseExposition(body, createSeriesTable());
+  const table = createSeriesTable();
+  const parsed = parseExposition(body, table);
   if (parsed.code !== 'page') {
     say(parsed.message);
     return 1;
   }
   const sampleRules = sampleRulesOf(target);
+  const sentNames = createSentNames(parsed.page, target, table);
   const summary = createSummary(target);
   for (const series of parsed.page.series) {
     if (left.aborted) break;
     const explained = explainSeries(series, sampleRules);
-    addSeries(summary, explained);
-    if (output === 'json') await print(seriesJson(target, explained));
+    const { outcome } = explained;
+    const sent = 'labels' in outcome ? sentNames(outcome.name, outcome.labels) : [];
+    addSeries(summary, explained, sent);
+    if (output === 'json') await print(seriesJson(target, explained, sent));
   }
   if (output === 'table') await print(summaryText(page, summary));
   const problems = [...linesOf(parsed.page), ...problemsOf(summary)];
@@ -106,7 +111,11 @@ function linesOf({ refused }: Page): readonly string[] {
   );
 }
 
-function seriesJson({ job, instance }: Target, { page, steps, outcome }: ExplainedSeries): string {
+function seriesJson(
+  { job, instance }: Target,
+  { page, steps, outcome }: ExplainedSeries,
+  sent: readonly string[],
+): string {
   const line = {
     job,
     instance,
@@ -114,6 +123,7 @@ function seriesJson({ job, instance }: Target, { page, steps, outcome }: Explain
     outcome: outcome.code,
     name: 'name' in outcome ? outcome.name : null,
     labels: 'labels' in outcome ? Object.fromEntries(pairsOf(outcome.labels)) : null,
+    sent,
     steps: steps.map(stepJson),
   };
   return `${JSON.stringify(line)}\n`;

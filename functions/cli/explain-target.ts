@@ -6,6 +6,7 @@ import { labelsOfTarget } from '../core/page-view.ts';
 import type { RelabelStep } from '../core/relabel/relabel.ts';
 import type { ScrapeSettings, TlsConfig } from '../core/scrape-config.ts';
 import { DEFAULT_PATHS } from '../core/targets.ts';
+import { dynatraceOptions, dynatraceWords } from './dynatrace-words.ts';
 import { changesOf, labelWords, pairsOf, paragraph, ruleText, shownParam, stepJson } from './rule-text.ts';
 
 /** What is not scraped has no URL; its labels are those of its last step. */
@@ -22,6 +23,7 @@ export function targetJson({ config, discovered, steps, outcome }: ExplainedTarg
       target === undefined ? (labels.get('__scrape_interval__') ?? '') : formatDuration(target.intervalMs),
     timeout:
       target === undefined ? (labels.get('__scrape_timeout__') ?? '') : formatDuration(target.timeoutMs),
+    dynatrace: dynatraceOptions(config.settings),
     steps: steps.map(stepJson),
   };
   return `${JSON.stringify(line)}\n`;
@@ -62,7 +64,12 @@ function headOf(
     case 'target': {
       const { target } = outcome;
       const other = target.path === '' ? `, or ${DEFAULT_PATHS[1]} where that is not its page` : '';
-      return [`${target.job}  ${finalUrl(target)}${other}`, ...paragraph('  scrape  ', scrapeWords(target))];
+      const options = dynatraceWords(target);
+      return [
+        `${target.job}  ${finalUrl(target)}${other}`,
+        ...paragraph('  scrape  ', scrapeWords(target)),
+        ...(options.length === 0 ? [] : paragraph('  sent    ', options)),
+      ];
     }
   }
 }
@@ -96,7 +103,7 @@ function scrapeWords(target: Target): readonly string[] {
 }
 
 function optionWords(settings: ScrapeSettings): readonly string[] {
-  const { authorization, basicAuth, tlsConfig, httpHeaders, metricRelabelConfigs, initialValue } = settings;
+  const { authorization, basicAuth, tlsConfig, httpHeaders, metricRelabelConfigs } = settings;
   const limits = {
     label_limit: settings.labelLimit,
     label_name_length_limit: settings.labelNameLengthLimit,
@@ -113,7 +120,6 @@ function optionWords(settings: ScrapeSettings): readonly string[] {
     ...(basicAuth === undefined ? [] : [`basic_auth by ${basicAuth.password}`]),
     ...(tlsConfig === undefined ? [] : tlsWords(tlsConfig)),
     ...httpHeaders.map(({ name, secrets }) => [`header ${name}`, ...secrets].join(' by ')),
-    ...(initialValue === 'auto' ? [] : [`initial_value ${initialValue}`]),
     ...(rules === 0 ? [] : [`${rules} metric_relabel_configs (see --page)`]),
   ];
 }

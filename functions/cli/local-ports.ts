@@ -11,6 +11,7 @@ import { NO_CAUTION } from '../core/caution.ts';
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import { decodeBaseline } from '../core/baseline-format.ts';
 import type { Ports, State, TargetItem } from '../core/ports.ts';
+import type { SelfFacts } from '../core/self-facts.ts';
 import { createSeriesTable } from '../core/series.ts';
 import { type SeriesState, isPending } from '../core/series-state.ts';
 import type { RunSettings } from './run-options.ts';
@@ -97,6 +98,7 @@ export async function openLocalPorts(
 /** A dry run reads what is known, and remembers from tick to tick what it would have written. */
 function withoutWriting(state: State): State {
   const unwritten = new Map<string, TargetItem>();
+  let self: SelfFacts | undefined;
   return {
     ...state,
     load: async (keys, deadlineMs) => {
@@ -107,12 +109,22 @@ function withoutWriting(state: State): State {
       }
       return items;
     },
-    claim: () => Promise.resolve({ code: 'claimed', unended: 0, uncommitted: [], caution: NO_CAUTION }),
+    claim: () =>
+      Promise.resolve({
+        code: 'claimed',
+        unended: 0,
+        uncommitted: [],
+        caution: NO_CAUTION,
+        ...(self === undefined ? {} : { self }),
+      }),
     commit: (item) => {
       unwritten.set(item.key, item);
       return Promise.resolve({ code: 'committed' });
     },
-    end: () => Promise.resolve({ code: 'committed' }),
+    end: (_shard, _tickMs, _writer, legacy) => {
+      self = legacy.self;
+      return Promise.resolve({ code: 'committed' });
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { runImport } from './import.ts';
 import { run } from './run.ts';
+import { status } from './status.ts';
 
 const COMMANDS: Readonly<Record<string, { readonly about: string; readonly start: Command }>> = {
   run: { about: 'scrape, turn counters into deltas and send them, from this machine', start: run },
@@ -13,6 +14,7 @@ const COMMANDS: Readonly<Record<string, { readonly about: string; readonly start
     about: 'make target documents of a Prometheus or Collector configuration',
     start: runImport,
   },
+  status: { about: 'show what a deployment did last, and what needs somebody', start: status },
   dashboard: { about: 'print a dashboard of the metrics, or upload it', start: dashboard },
 };
 

@@ -1,6 +1,4 @@
 /** What became of a page's series, those that fared alike in one row. */
-import { type Filter, createFilter } from '../core/filter.ts';
-import { isReferenceSource } from '../core/nim.ts';
 import { type ExplainedSeries, type SeriesOutcome, sampleRulesOf } from '../core/relabel/explain-series.ts';
 import type { Target } from '../core/model.ts';
 import { seriesKey } from '../core/series.ts';
@@ -12,6 +10,8 @@ export const MAX_ROWS = 1_000;
 /** Series of one metric that fared alike. */
 interface Row {
   readonly example: ExplainedSeries;
+  /** Metrics that it is sent as. */
+  readonly sent: readonly string[];
   count: number;
 }
 
@@ -29,8 +29,7 @@ export interface PageSummary {
   readonly keys: Set<string>;
   /** Series that are there already under the same name and labels. */
   twice: number;
-  readonly filter: Filter;
-  /** Kept, but not sent: by preset, include and exclude. */
+  /** Kept, but not sent. */
   unsent: number;
   /** Why the scrape would fail. */
   exceeded: string | undefined;
@@ -44,13 +43,12 @@ export function createSummary(target: Target): PageSummary {
     rules: target.metricRelabelConfigs.map(() => ({ changed: 0, dropped: 0 })),
     keys: new Set(),
     twice: 0,
-    filter: createFilter(target.output),
     unsent: 0,
     exceeded: undefined,
   };
 }
 
-export function addSeries(summary: PageSummary, explained: ExplainedSeries): void {
+export function addSeries(summary: PageSummary, explained: ExplainedSeries, sent: readonly string[]): void {
   const { page, steps, outcome } = explained;
   summary.outcomes[outcome.code]++;
   const effects = steps.map((step) =>
@@ -60,29 +58,22 @@ export function addSeries(summary: PageSummary, explained: ExplainedSeries): voi
     const rule = summary.rules[i];
     if (rule !== undefined && effect !== undefined) rule[effect]++;
   }
-  const key = JSON.stringify([page.name, outcome.code, 'name' in outcome ? outcome.name : '', effects]);
+  const name = 'name' in outcome ? outcome.name : '';
+  const key = JSON.stringify([page.name, outcome.code, name, effects, sent]);
   const row = summary.rows.get(key);
-  if (row === undefined) summary.rows.set(key, { example: explained, count: 1 });
+  if (row === undefined) summary.rows.set(key, { example: explained, sent, count: 1 });
   else row.count++;
   if (outcome.code === 'label_limit') summary.exceeded ??= outcome.message;
   if (!('labels' in outcome)) return;
   const kept = seriesKey(outcome.name, outcome.labels);
   if (summary.keys.has(kept)) summary.twice++;
-  else if (!isSent(summary, outcome.name)) summary.unsent++;
+  else if (sent.length === 0) summary.unsent++;
   summary.keys.add(kept);
 }
 
 function whyUnsent({ output: { preset, include, exclude } }: Target): string {
   const isChosen = (preset ?? 'default') !== 'default' || include.length + exclude.length > 0;
   return isChosen ? 'by preset, include and exclude' : 'python_*, process_*, *_created';
-}
-
-/** By the name of the sample, of its histogram or summary, or of the metric that it becomes. */
-function isSent({ filter, target }: PageSummary, name: string): boolean {
-  const family = name.replace(/_(?:bucket|count|sum)$/, '');
-  const { preset, exclude } = target.output;
-  const isCore = preset === 'core' && exclude.length === 0 && isReferenceSource(family);
-  return isCore || filter(name, name) || filter(family, family);
 }
 
 /** What is wrong with the page as a whole. */
@@ -122,9 +113,10 @@ export function summaryText(page: string, summary: PageSummary): string {
   ].join('\n');
 }
 
-function rowLines({ example, count }: Row): readonly string[] {
+function rowLines({ example, sent, count }: Row): readonly string[] {
   const { page, merged, steps, outcome } = example;
   const name = 'name' in outcome && outcome.name !== page.name ? ` -> ${outcome.name}` : '';
+  const as = 'name' in outcome ? sentText(outcome.name, sent) : '';
   const by = steps.at(-1)?.after === undefined && steps.length > 0 ? ` by rule ${steps.length}` : '';
   const own = new Set(labelWords(page.labels));
   const exported = labelWords(merged).filter((label) => label.startsWith('exported_') && !own.has(label));
@@ -136,7 +128,13 @@ function rowLines({ example, count }: Row): readonly string[] {
           .map((change) => `rule ${i + 1} ${change}`),
   );
   return [
-    `${outcome.code.padEnd(11)} ${String(count).padStart(6)}  ${page.name}${name}${by}`,
+    `${outcome.code.padEnd(11)} ${String(count).padStart(6)}  ${page.name}${name}${by}${as}`,
     ...[...exported.map((label) => `+ ${label}`), ...changes].map((line) => `${' '.repeat(22)}${line}`),
   ];
+}
+
+/** Where Dynatrace has another name for it, or nothing of it. */
+function sentText(name: string, sent: readonly string[]): string {
+  if (sent.length === 0) return '  not sent';
+  return sent.length === 1 && sent[0] === name ? '' : `  sent as ${sent.join(', ')}`;
 }

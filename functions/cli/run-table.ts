@@ -2,6 +2,7 @@
 import type { RunReport } from '../core/report.ts';
 import type { BookRow, Books } from './demo.ts';
 import { attributesOf } from './run-json.ts';
+import { SELF_PREFIX } from '../core/self-metrics.ts';
 import type { DecodedPoint } from './world/otlp-decoder.ts';
 
 const MAX_ROWS = 60;
@@ -21,11 +22,21 @@ export function tableOf(
   const head = `tick ${time}: ${sent}, ${report.durationMs} ms`;
   return [
     head,
-    ...received(points, dryRun ? 'to send' : 'received'),
+    ...received(points.filter(isOfTarget), dryRun ? 'to send' : 'received'),
+    ...ownLines(points.filter((point) => !isOfTarget(point))),
     ...(books === undefined ? [] : bookLines(books)),
     '',
     '',
   ].join('\n');
+}
+
+/** The product's own metrics are no NIM: the head tells what they tell, and a column of their own would push one out. */
+function isOfTarget({ name }: DecodedPoint): boolean {
+  return !name.startsWith(SELF_PREFIX);
+}
+
+function ownLines({ length }: readonly DecodedPoint[]): readonly string[] {
+  return length === 0 ? [] : [`  (${length} points of ${SELF_PREFIX}*, told by -o json)`];
 }
 
 function received(points: readonly DecodedPoint[], title: string): readonly string[] {

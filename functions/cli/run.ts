@@ -114,7 +114,7 @@ async function tickUntil(
     sound = planned.sound && plan.problems.length === 0;
     for (const message of plan.messages) {
       const budgetMs = settings.once ? ONCE_DEADLINE_MS : Math.max(MIN_DEADLINE_MS, planned.intervalMs);
-      const own = { maxStalenessMs: MAX_STALENESS_MS, writer: randomUUID() };
+      const own = { maxStalenessMs: MAX_STALENESS_MS, writer: randomUUID(), selfMetrics: true };
       const deadlineMs = systemClock.monotonicMs() + budgetMs;
       const report = await runShard({ ...message, ...own, deadlineMs }, ports, memory);
       const points = local.takeDelivered();

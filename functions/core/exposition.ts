@@ -172,7 +172,7 @@ function seriesAt(
     id = table.texts.length;
     table.idByText.set(own, id);
     table.texts.push(own);
-    table.series.push(internSeries(table, read.name, read.labels));
+    table.series.push(internSeries(table, read.name, read.labels, read.emptied));
     table.next.push(-1);
   }
   if (previous >= 0) table.next[previous] = id;

@@ -1,11 +1,11 @@
 /**
- * Samples -> metric families: which sample is a gauge, a counter, or a part of a histogram or summary. The page's own
- * TYPE decides, never a table of known metrics; a series without TYPE is a gauge, as in the Collector, unless the
- * baseline remembers it as cumulative (D11: a lost TYPE line changes nothing).
+ * Samples -> metric families: readings of gauges and counters, and histograms and summaries put together of their
+ * parts. What a sample is, is told in sample-roles.ts.
  */
-import type { CumulativeKind, FamilyType, Series } from './model.ts';
+import type { CumulativeKind, Series } from './model.ts';
 import type { DropReason, DropWitness } from './outcome.ts';
 import type { Metadata, Page } from './exposition.ts';
+import { type Role, createRoles } from './sample-roles.ts';
 import { type SeriesTable, renameSeries, splitLabel } from './series.ts';
 
 /**
@@ -45,20 +45,6 @@ export interface Families {
 
 /** Stands in `notWhole` for all families. No metric name is empty. */
 export const EVERY_FAMILY = '';
-
-type Part = 'gauge' | 'counter' | 'bucket' | 'count' | 'sum' | 'created';
-
-/** What the samples of one name are. */
-interface Role {
-  readonly part: Part;
-  /** Name of the metric family, as TYPE gives it. */
-  readonly family: string;
-  /** The sample's name, with the colons that the Python client loses in OpenMetrics put back. */
-  readonly name: string;
-  readonly kind: CumulativeKind;
-  readonly untyped: boolean;
-  readonly metadata: Metadata | undefined;
-}
 
 /** A histogram or summary under assembly. */
 interface Assembly {
@@ -309,91 +295,4 @@ const MAX_MOMENT_S = 253_402_300_799;
 
 function isMoment(seconds: number): boolean {
   return seconds >= 0 && seconds <= MAX_MOMENT_S;
-}
-
-const SUFFIXES = ['_bucket', '_count', '_sum', '_total', '_created', '_info', ''] as const;
-
-/** Finds a name's role once per page. */
-function createRoles(page: Page, known: ReadonlyMap<string, CumulativeKind>): (name: string) => Role {
-  const roles = new Map<string, Role>();
-  const colons = page.format === 'openmetrics' ? lostColons(page) : new Map<string, string>();
-  const typeOf = (family: string): FamilyType | undefined =>
-    page.metadata.get(family)?.type ?? known.get(family);
-  return (name) => {
-    let role = roles.get(name);
-    if (role === undefined) {
-      role = findRole(restoreColons(name, colons), page, typeOf, known);
-      roles.set(name, role);
-    }
-    return role;
-  };
-}
-
-function findRole(
-  name: string,
-  page: Page,
-  typeOf: (family: string) => FamilyType | undefined,
-  known: ReadonlyMap<string, CumulativeKind>,
-): Role {
-  const role = (part: Part, family: string, kind: CumulativeKind = 'counter'): Role => ({
-    part,
-    family,
-    name,
-    kind,
-    untyped: part === 'gauge' && ((typeOf(family) ?? 'unknown') === 'unknown' || known.has(family)),
-    metadata: page.metadata.get(family),
-  });
-  const base = (suffix: string): string | undefined =>
-    name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : undefined;
-
-  const own = typeOf(name);
-  const total = base('_total');
-  // The page's own name of the family, whether or not the baseline remembers the counter: D5 is told by it.
-  if (total !== undefined && typeOf(total) === 'counter') return role('counter', total);
-  if (own === 'counter') return role('counter', name);
-  const created = base('_created');
-  if (created !== undefined && (isCumulative(typeOf(created)) || typeOf(`${created}_total`) === 'counter')) {
-    return role('created', created);
-  }
-  if (own === 'histogram') return role('bucket', name, 'histogram');
-  if (own !== undefined) return role('gauge', name);
-  for (const [suffix, part] of [
-    ['_bucket', 'bucket'],
-    ['_count', 'count'],
-    ['_sum', 'sum'],
-  ] as const) {
-    const family = base(suffix);
-    const type = family === undefined ? undefined : typeOf(family);
-    if (family === undefined || (type !== 'histogram' && type !== 'summary')) continue;
-    if (type === 'histogram' || part !== 'bucket') return role(part, family, type);
-  }
-  const info = base('_info');
-  return role('gauge', info !== undefined && typeOf(info) === 'info' ? info : name);
-}
-
-function isCumulative(type: FamilyType | undefined): boolean {
-  return type === 'counter' || type === 'histogram' || type === 'summary';
-}
-
-/**
- * The Python client, asked for OpenMetrics without `escaping=allow-utf-8`, writes `# TYPE vllm:x counter` above
- * samples named `vllm_x_total` (prometheus/client_python#1177): underscored family name -> the true one.
- */
-function lostColons(page: Page): Map<string, string> {
-  const colons = new Map<string, string>();
-  for (const family of page.metadata.keys()) {
-    const underscored = family.replaceAll(':', '_');
-    if (underscored !== family && !page.metadata.has(underscored)) colons.set(underscored, family);
-  }
-  return colons;
-}
-
-function restoreColons(name: string, colons: ReadonlyMap<string, string>): string {
-  if (colons.size === 0) return name;
-  for (const suffix of SUFFIXES) {
-    if (!name.endsWith(suffix)) continue;
-    const family = colons.get(name.slice(0, name.length - suffix.length));
-    if (family !== undefined) return family + suffix;
-  }
-  return name;
 }

@@ -22,6 +22,10 @@ export interface Flips {
   readonly distrust: number;
 }
 
+/** For people: what a flip means, and its cure. */
+export const FLIP_MESSAGE =
+  'cannot tell what one process counts: several answer on this address; name each replica, not their load balancer';
+
 export const NO_FLIPS: Flips = { falls: [], distrust: 0 };
 
 /** Two falls this close are no two restarts: a NIM takes minutes to load its model. */

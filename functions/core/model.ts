@@ -13,6 +13,8 @@ export type Labels = readonly string[];
 export interface Series {
   readonly name: string;
   readonly labels: Labels;
+  /** Of a series as it stands on a page: names of labels with an empty value, which are none (`honor_labels`). */
+  readonly emptied?: readonly string[];
   /** Canonical text, `name{a="x",b="y"}`: the identity of D11 and the form in which the baseline stores it. */
   readonly key: string;
 }

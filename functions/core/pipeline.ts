@@ -10,7 +10,7 @@ import type { DropReason } from './outcome.ts';
 import { type Memory, trimMemory } from './point-names.ts';
 import { buildPoints } from './points.ts';
 import type { Ports } from './ports.ts';
-import { type RunReport, addDrops, reportRun } from './report.ts';
+import { type RunReport, addDrops, recordRun, reportRun } from './report.ts';
 import { reportGauges } from './scrape-report.ts';
 import { nextSelfFacts, selfPoints } from './self-metrics.ts';
 import { sendAll } from './sending.ts';
@@ -69,6 +69,7 @@ export async function runShard(work: ShardWork, ports: Ports, memory: Memory): P
   const legacy = {
     uncommitted,
     caution: sent.caution,
+    run: recordRun(report, runs),
     ...(self === undefined ? {} : { self: nextSelfFacts(self, report) }),
   };
   await state.end(work.shard, work.tickMs, work.writer, legacy, work.deadlineMs);
@@ -87,6 +88,7 @@ async function scrapeTarget(
   const startedMs = clock.monotonicMs();
   const result = await scrape(run.target, deadlineMs);
   const durationMs = clock.monotonicMs() - startedMs;
+  run.scrapeDurationMs = durationMs;
 
   const taken =
     result.code === 'page'

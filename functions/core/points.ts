@@ -150,12 +150,17 @@ function identitiesOf(name: PointName, kind: SeriesState['kind'] | undefined): r
   return SUMMARY_PARTS.map((suffix) => JSON.stringify([partName(name.name, suffix), attributes]));
 }
 
-function partName(name: string, suffix: string): string {
+/** Of a summary's count or sum, as Dynatrace takes it. */
+export function partName(name: string, suffix: string): string {
   return dynatrace.metricKey(`${name}${suffix}`) ?? name;
 }
 
 /** Which of several sources of a metric the page shows; without a page, which of them owe something. */
-function displacedOn(target: Target, due: readonly SeriesState[], page: Families | undefined): Displaced {
+export function displacedOn(
+  target: Target,
+  due: readonly SeriesState[],
+  page: Families | undefined,
+): Displaced {
   const names = new Set<string>();
   if (target.output.metricNames === 'nim') {
     let last = '';

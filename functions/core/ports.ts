@@ -6,6 +6,7 @@ import type { Caution } from './caution.ts';
 import type { Attributes, Target } from './model.ts';
 import type { SelfFacts } from './self-facts.ts';
 import type { CommitOutcome, ExportOutcome, ScrapeFailureCode } from './outcome.ts';
+import type { RunRecord } from './run-record.ts';
 
 /** Wall time for what others read, monotonic time for durations and deadlines; both integer milliseconds. */
 export interface Clock {
@@ -56,14 +57,21 @@ export interface TargetItem {
   readonly version: number;
   /** The run that wrote it: a condition that failed on our own write is no conflict. */
   readonly writer: string;
+  /** Tick of the run that wrote it, whatever the scrape came to; with the interval: when the next one is due. */
+  readonly runTickMs?: number;
+  readonly intervalMs?: number;
   /** Tick of the last committed successful scrape. */
   readonly lastTickMs?: number;
   readonly lastScrapeAtMs?: number;
+  /** How long the last scrape took, also one that failed. */
+  readonly scrapeDurationMs?: number;
   readonly lastError?: string;
   readonly lastExportAtMs?: number;
   readonly lastOutcome?: string;
   /** Start of the oldest window not accepted yet; absent when nothing is pending. */
   readonly pendingSinceMs?: number;
+  /** Series with something pending; absent when nothing is. */
+  readonly pendingSeries?: number;
   /** When DynamoDB may clear the item away (TTL); absent: never. */
   readonly expiresAtMs?: number;
   /** JSON of what the job's `dynatrace:` options say of names; absent: the defaults. */
@@ -102,6 +110,8 @@ export interface Legacy {
   readonly caution: Caution;
   /** What it counted of itself; absent where nothing is said of that. */
   readonly self?: SelfFacts;
+  /** What came of the run, for people; the next run does not read it. */
+  readonly run?: RunRecord;
 }
 
 export interface State {

@@ -1,7 +1,8 @@
 /** What a run has to say of itself: facts, which an adapter prints and publishes. */
 import { owed } from './baseline.ts';
-import type { DropReason, ExportOutcome } from './outcome.ts';
+import { type DropReason, type ExportCode, type ExportOutcome, describeOutcome } from './outcome.ts';
 import { type Rejection, addRejections, readRejections } from './rejections.ts';
+import { MAX_UNWRITTEN, type RunRecord, type Unwritten } from './run-record.ts';
 import type { TargetRun } from './target-run.ts';
 import type { ShardWork } from './work.ts';
 
@@ -154,4 +155,42 @@ function reportTarget({
 
 export function addDrops(into: Map<DropReason, number>, drops: ReadonlyMap<DropReason, number>): void {
   for (const [reason, count] of drops) if (count > 0) into.set(reason, (into.get(reason) ?? 0) + count);
+}
+
+/** The worse, the further on: what somebody must do outweighs what passes by itself. */
+const SEVERITY: readonly ExportCode[] = [
+  'accepted',
+  'partial',
+  'retry',
+  'unknown',
+  'too_large',
+  'malformed',
+  'refused',
+  'waiting_for_endpoint',
+  'waiting_for_token',
+];
+
+/** For the shard's item. */
+export function recordRun(report: RunReport, runs: readonly TargetRun[]): RunRecord {
+  const outcomes = report.exports
+    .map(({ outcome }) => outcome)
+    .sort((a, b) => SEVERITY.indexOf(b.code) - SEVERITY.indexOf(a.code));
+  const [worst] = outcomes;
+  const scraped = report.targets.filter(({ vanished }) => !vanished);
+  return {
+    targets: scraped.length,
+    up: scraped.filter(({ up }) => up).length,
+    pointsSent: report.pointsSent,
+    pendingSeries: report.pending,
+    ...(worst === undefined ? {} : { outcome: describeOutcome(worst) }),
+    accepted: outcomes.some(({ code }) => code === 'accepted' || code === 'partial'),
+    unwritten: runs.flatMap(unwrittenOf).slice(0, MAX_UNWRITTEN),
+  };
+}
+
+function unwrittenOf({ target, skipped, error, commitError }: TargetRun): readonly Unwritten[] {
+  const problem = commitError === undefined ? error : `commit_failed: ${commitError}`;
+  return (skipped || commitError !== undefined) && problem !== undefined
+    ? [{ key: target.key, problem }]
+    : [];
 }

@@ -50,32 +50,40 @@ export interface SecretGrants {
   readonly prefix: string;
   /** Names and ARNs beside those, from the construct's prop `secrets`. */
   readonly granted: readonly string[];
-  /** The name of the Dynatrace API token: sent to Dynatrace and to nobody else, whatever is granted. */
-  readonly tokenName: string;
+  /**
+   * Where the Dynatrace API token is: sent to Dynatrace and to nobody else, whatever is granted. A secret that holds
+   * it in one field is the token's as a whole, and the default place stays closed: an older token may lie there.
+   */
+  readonly token: SecretPlace;
 }
 
 /** Why a target document may not ask for this secret; undefined: it may. */
-export function refusalOf(
-  place: SecretPlace,
-  { prefix, granted, tokenName }: SecretGrants,
-): string | undefined {
+export function refusalOf(place: SecretPlace, { prefix, granted, token }: SecretGrants): string | undefined {
+  const what = place.store === 'ssm' ? `ssm:${place.name}` : place.arn;
+  if (isSamePlace(place, token) || isSamePlace(place, { store: 'ssm', name: tokenNameOf(prefix) }))
+    return `cannot read the secret ${what}: it is the Dynatrace API token, which no target may see; put the target's own secret beside it`;
   if (place.store === 'ssm') {
     const { name } = place;
-    if (withSlash(name) === withSlash(tokenName))
-      return `cannot read the secret ssm:${name}: it is the Dynatrace API token, which no target may see; put the target's own secret beside it`;
     const isGranted =
       name.startsWith(`${prefix}/secrets/`) ||
       granted.some((one) => withSlash(one.replace(/^ssm:/, '')) === withSlash(name));
     return isGranted
       ? undefined
-      : `cannot read the secret ssm:${name}: it is not below ${prefix}/secrets/; put it there, or grant it with the construct's prop secrets`;
+      : `cannot read the secret ${what}: it is not below ${prefix}/secrets/; put it there, or grant it with the construct's prop secrets (-c secrets=${name})`;
   }
   const { arn } = place;
-  return granted
-    .map((one) => one.replace(/-\?{6}$/, ''))
-    .some((one) => one === arn || isSuffixed(one, arn) || isSuffixed(arn, one))
+  return granted.some((one) => isSameArn(one.replace(/-\?{6}$/, ''), arn))
     ? undefined
-    : `cannot read the secret ${arn}: it is not granted; name it in the construct's prop secrets`;
+    : `cannot read the secret ${what}: it is not granted; name it in the construct's prop secrets (-c secrets=${arn})`;
+}
+
+function isSamePlace(one: SecretPlace, other: SecretPlace): boolean {
+  if (one.store === 'ssm') return other.store === 'ssm' && withSlash(one.name) === withSlash(other.name);
+  return other.store === 'secrets_manager' && isSameArn(one.arn, other.arn);
+}
+
+function isSameArn(one: string, other: string): boolean {
+  return one === other || isSuffixed(one, other) || isSuffixed(other, one);
 }
 
 /** A parameter without folders may be written with a slash or without. */

@@ -17,6 +17,8 @@ import { createTarget } from './targets.ts';
 
 /** `service.name` of everything that the product says of itself. */
 export const SELF_SERVICE = 'nim-to-dynatrace';
+/** Begins the name of each of its metrics. */
+export const SELF_PREFIX = 'nim_to_dynatrace.';
 /** Different reasons of Dynatrace that are told apart; the others are one. */
 export const MAX_REJECTION_REASONS = 8;
 const OTHER = 'OTHER';
@@ -44,7 +46,7 @@ export function selfPoints(
     const { name, reason, value, sinceMs } = count;
     const series = internSeries(
       table,
-      `nim_to_dynatrace.${name}`,
+      `${SELF_PREFIX}${name}`,
       reason === undefined ? [] : ['reason', reason],
     );
     const state = firstState(series, 'counter', [], [value], [0], sinceMs);
@@ -66,7 +68,7 @@ export function selfPoints(
   for (const { name, unit, about, value } of facts === undefined ? [] : gaugesOf(facts, tickMs)) {
     const point: DataPoint = {
       kind: 'gauge',
-      name: `nim_to_dynatrace.${name}`,
+      name: `${SELF_PREFIX}${name}`,
       unit,
       description: about,
       attributes: identity,

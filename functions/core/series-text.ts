@@ -11,7 +11,14 @@ export const MAX_LABELS = 100;
 export const MAX_SERIES_TEXT_LENGTH = 36_000;
 
 export type SeriesText =
-  | { readonly code: 'series'; readonly name: string; readonly labels: Labels; readonly end: number }
+  | {
+      readonly code: 'series';
+      readonly name: string;
+      readonly labels: Labels;
+      /** Names of labels with an empty value, which are none. */
+      readonly emptied: readonly string[];
+      readonly end: number;
+    }
   /** `name` as far as it could be read: whose family the line belongs to. */
   | { readonly code: 'malformed'; readonly name: string; readonly cause: string };
 
@@ -87,7 +94,7 @@ export function readSeriesText(text: string): SeriesText {
   if (labels.length > 2 * MAX_LABELS) return malformed(`more than ${MAX_LABELS} labels`);
   const sorted = sortLabels(labels);
   if (sorted === undefined) return malformed('a label name stands twice');
-  return { code: 'series', name, labels: sorted, end: at };
+  return { code: 'series', name, ...sorted, end: at };
 }
 
 interface Token {
@@ -123,19 +130,25 @@ function unescaped(character: string): string {
   return character === '\\' || character === '"' ? character : `\\${character}`;
 }
 
-/** Sorted by name, without empty values; undefined if a name stands twice. */
-function sortLabels(labels: readonly string[]): Labels | undefined {
+const NONE: readonly string[] = [];
+
+/** Sorted by name, those with empty values apart; undefined if a name stands twice. */
+function sortLabels(
+  labels: readonly string[],
+): { readonly labels: Labels; readonly emptied: readonly string[] } | undefined {
   if (labels.every((text, i) => (i % 2 === 1 ? text !== '' : i === 0 || (labels[i - 2] as string) < text)))
-    return labels;
+    return { labels, emptied: NONE };
   const pairs: [string, string][] = [];
+  const emptied: string[] = [];
   const names = new Set<string>();
   for (let i = 0; i < labels.length; i += 2) {
     const name = labels[i] as string;
     if (names.has(name)) return undefined;
     names.add(name);
     const value = labels[i + 1] as string;
-    if (value !== '') pairs.push([name, value]);
+    if (value === '') emptied.push(name);
+    else pairs.push([name, value]);
   }
   pairs.sort((a, b) => (a[0] < b[0] ? -1 : 1));
-  return pairs.flat();
+  return { labels: pairs.flat(), emptied: emptied.sort() };
 }

@@ -57,12 +57,19 @@ export function trimSeriesTable(table: SeriesTable): void {
 }
 
 /** The one object for this name and these labels, which must be sorted by name and free of empty values. */
-export function internSeries(table: SeriesTable, name: string, labels: Labels): Series {
+export function internSeries(
+  table: SeriesTable,
+  name: string,
+  labels: Labels,
+  emptied: readonly string[] = [],
+): Series {
   const key = seriesKey(name, labels);
-  let series = table.byKey.get(key);
+  // No key has a line break in it.
+  const exposed = emptied.length === 0 ? key : [key, ...emptied].join('\n');
+  let series = table.byKey.get(exposed);
   if (series === undefined) {
-    series = { name: internName(table, name), labels, key };
-    table.byKey.set(key, series);
+    series = { name: internName(table, name), labels, key, ...(emptied.length === 0 ? {} : { emptied }) };
+    table.byKey.set(exposed, series);
   }
   return series;
 }

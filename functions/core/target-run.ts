@@ -1,6 +1,7 @@
 /** One target's way through a run: what was known of it, what became of it, what is written back. */
 import { type Baseline, owed, settle } from './baseline.ts';
 import { decodeBaseline, encodeBaseline } from './baseline-format.ts';
+import { FLIP_MESSAGE } from './flips.ts';
 import type { Target } from './model.ts';
 import type { Refused } from './exposition.ts';
 import { assert, unreachable } from './outcome.ts';
@@ -18,6 +19,9 @@ export const PENDING_GRACE_MS = 7 * 24 * 3_600_000;
 
 /** What stands in the item of a target that is no longer scraped. */
 const VANISHED = 'vanished: no document names this target any more';
+const FLIPPED = `replica_flip: ${FLIP_MESSAGE}`;
+
+const NOTHING_OWED = { series: 0, sinceMs: undefined } as const;
 
 /** Filled in stage by stage. */
 export interface TargetRun {
@@ -26,6 +30,8 @@ export interface TargetRun {
   readonly item: TargetItem | undefined;
   up: boolean;
   samples: number;
+  /** Absent where nothing was scraped. */
+  scrapeDurationMs: number | undefined;
   /** `<code>: <message>` of what went wrong. */
   error: string | undefined;
   /** Lines of the page that could not be read. */
@@ -109,6 +115,7 @@ function newRun(
     item,
     up: false,
     samples: 0,
+    scrapeDurationMs: undefined,
     error,
     refused: undefined,
     collision: undefined,
@@ -144,7 +151,7 @@ export function itemOf(
   nowMs: number,
 ): TargetItem {
   const { target, item } = run;
-  const sinceMs = baseline === undefined ? undefined : owed(baseline).sinceMs;
+  const { series, sinceMs } = baseline === undefined ? NOTHING_OWED : owed(baseline);
   const exported = run.lastOutcome === 'accepted' || run.lastOutcome === 'partial';
   return withoutAbsent({
     key: target.key,
@@ -156,13 +163,17 @@ export function itemOf(
     samples: run.samples,
     version: run.version + 1,
     writer: work.writer,
+    runTickMs: work.tickMs,
+    intervalMs: target.intervalMs,
     lastTickMs: baseline?.tickMs,
     lastScrapeAtMs: baseline?.scrapedAtMs,
-    lastError: run.vanished ? VANISHED : run.error,
+    scrapeDurationMs: run.scrapeDurationMs,
+    lastError: run.vanished ? VANISHED : (run.error ?? (run.flipped ? FLIPPED : undefined)),
     lastExportAtMs: exported ? nowMs : item?.lastExportAtMs,
     lastOutcome: run.lastOutcome ?? item?.lastOutcome,
     output: writeOutput(target.output),
     pendingSinceMs: sinceMs,
+    pendingSeries: series === 0 ? undefined : series,
     expiresAtMs: expiresAt(baseline?.tickMs, sinceMs !== undefined, work),
     baseline: baseline === undefined ? undefined : encodeBaseline(baseline),
   });

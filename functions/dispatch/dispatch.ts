@@ -7,9 +7,11 @@ import type { Owing } from '../adapters/owing-dynamodb.ts';
 import type { Parameters } from '../adapters/parameters-ssm.ts';
 import type { Queue } from '../adapters/queue-sqs.ts';
 import type { SelfMetrics } from '../adapters/self-metrics.ts';
+import type { RecordTick } from '../adapters/tick-record-dynamodb.ts';
 import type { DocumentsInForce, StoredDocument } from '../core/config/documents-in-force.ts';
 import type { Clock } from '../core/ports.ts';
 import { type PlanningPorts, checkStaleness, planTargets } from '../core/planning.ts';
+import type { InvalidDocument, TickRecord } from '../core/tick-record.ts';
 import { deduplicationId, planShards, writeMessage } from '../core/work.ts';
 
 export interface DispatchDeps {
@@ -18,6 +20,8 @@ export interface DispatchDeps {
   readonly planning: PlanningPorts;
   readonly owing: Owing;
   readonly queue: Queue;
+  /** For `status`. */
+  readonly record: RecordTick;
   readonly log: Log;
   readonly metrics: SelfMetrics;
   /** 0: never stale. */
@@ -52,7 +56,10 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
     return nowMs + Math.floor(Math.max(0, deadlineMs - nowMs) * share);
   };
   const read = await parameters.targetDocuments(partOf(STAGE_SHARE));
-  if (read.code === 'failed') return log.error('documents_unread', { tickMs, problem: read.message });
+  if (read.code === 'failed') {
+    log.error('documents_unread', { tickMs, problem: read.message });
+    return record({ code: 'documents_unread', tickMs, prefix, message: read.message }, deps, deadlineMs);
+  }
 
   // Histories are of broken documents: they must not take the time of discoveries, which are of the others.
   const historiesUntilMs = partOf(STAGE_SHARE ** 2);
@@ -110,6 +117,43 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
     // alarm can tell from a schedule that is dead.
     { name: 'points.sent', unit: 'Count', value: 0 },
   ]);
+  const planProblems = [
+    ...planned.problems.map((problem) => `targets_unread: ${problem}`),
+    ...(stale?.level === 'error' ? [`staleness_too_short: ${stale.message}`] : []),
+    ...plan.problems.map((problem) => `targets_over_limit: ${problem}`),
+    ...unsent.map(({ message }) => `messages_unsent: ${message}`),
+  ];
+  const left: TickRecord = {
+    code: 'planned',
+    tickMs,
+    prefix,
+    documents: read.documents.length,
+    invalid: invalidDocuments(documents),
+    problems: planProblems,
+    keys: targets.map(({ key }) => key),
+    complete,
+    sent: plan.messages.length > unsent.length,
+  };
+  await record(left, deps, deadlineMs);
+}
+
+async function record(left: TickRecord, { record, log }: DispatchDeps, deadlineMs: number): Promise<void> {
+  const problem = await record(left, deadlineMs);
+  if (problem !== undefined) log.warn('tick_unrecorded', { tickMs: left.tickMs, problem });
+}
+
+function invalidDocuments({ problems, states }: DocumentsInForce): readonly InvalidDocument[] {
+  const inForce = new Map(states.map((state) => [state.name, state.versionInForce]));
+  return problems.map(({ document, line, column, message }) => {
+    const versionInForce = inForce.get(document);
+    return {
+      document,
+      message,
+      ...(line === undefined ? {} : { line }),
+      ...(column === undefined ? {} : { column }),
+      ...(versionInForce === undefined ? {} : { versionInForce }),
+    };
+  });
 }
 
 function tell({ problems, states }: DocumentsInForce, log: Log): void {

@@ -16,6 +16,7 @@ import { createOwing } from '../adapters/owing-dynamodb.ts';
 import { createParameters } from '../adapters/parameters-ssm.ts';
 import { createQueue } from '../adapters/queue-sqs.ts';
 import { createSelfMetrics } from '../adapters/self-metrics.ts';
+import { createTickRecords } from '../adapters/tick-record-dynamodb.ts';
 import { createHistories } from '../core/config/histories.ts';
 import { type DispatchDeps, type ScheduleEvent, dispatch } from './dispatch.ts';
 import { type DoctorEvent, answerDoctor } from './doctor.ts';
@@ -28,6 +29,8 @@ const log = createLog({ service: 'dispatch' });
 const prefix = required('PARAMETER_PREFIX');
 const parameters = createParameters({ client: new SSMClient(), prefix, clock: systemClock });
 
+const table = { client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock: systemClock };
+
 const deps: DispatchDeps = {
   clock: systemClock,
   parameters,
@@ -38,7 +41,8 @@ const deps: DispatchDeps = {
   prefix,
   maxStalenessMs: requiredNumber('MAX_STALENESS_MS'),
   memory: {},
-  owing: createOwing({ client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock: systemClock }),
+  owing: createOwing(table),
+  record: createTickRecords(table),
   queue: createQueue({ client: new SQSClient(), queueUrl: required('QUEUE_URL'), clock: systemClock }),
   log,
   metrics: createSelfMetrics({ deployment: prefix }),

@@ -9,21 +9,22 @@ import middy from '@middy/core';
 import type { SQSEvent } from 'aws-lambda';
 import { createTableAccess } from '../adapters/access-dynamodb.ts';
 import { systemClock } from '../adapters/clock.ts';
-import { optional, required, requiredNumber } from '../adapters/env.ts';
+import { optional, optionalFile, optionalUrl, required, requiredNumber, unusable } from '../adapters/env.ts';
 import { createExport } from '../adapters/export.ts';
 import { createHttp } from '../adapters/http.ts';
 import { createLog } from '../adapters/log.ts';
 import { logBugs } from '../adapters/log-bugs.ts';
-import { type ParameterValue, createParameters } from '../adapters/parameters-ssm.ts';
+import { createParameters } from '../adapters/parameters-ssm.ts';
+import type { ParameterValue } from '../adapters/remembered.ts';
 import { createScrape } from '../adapters/scrape.ts';
 import { createSecrets } from '../adapters/secrets.ts';
-import { readSecretByArn } from '../adapters/secrets-by-arn.ts';
+import { createTokenByArn, readSecretByArn } from '../adapters/secrets-by-arn.ts';
 import { readSsmSecret } from '../adapters/secrets-ssm.ts';
 import { createSelfMetrics } from '../adapters/self-metrics.ts';
 import { createState } from '../adapters/state-dynamodb.ts';
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import { createMemory } from '../core/point-names.ts';
-import { type Secrets, tokenNameOf } from '../core/secrets.ts';
+import { type Secrets, placeOf, tokenNameOf } from '../core/secrets.ts';
 import { createToldOnce } from '../core/told-once.ts';
 import { type DoctorDeps, type DoctorEvent, answerDoctor } from './doctor.ts';
 import { type WorkDeps, workOff } from './work-off.ts';
@@ -31,10 +32,22 @@ import { type WorkDeps, workOff } from './work-off.ts';
 const log = createLog({ service: 'scrape' });
 const clock = systemClock;
 const http = createHttp({ clock });
+/** Proxy and authorities of the way to Dynatrace are no business of the targets. */
+const dynatraceHttp = createHttp({ clock, proxy: optionalUrl('PROXY'), ca: optionalFile('CA_BUNDLE') });
 const ssm = new SSMClient();
 const secretsManager = new SecretsManagerClient();
 const prefix = required('PARAMETER_PREFIX');
-const parameters = createParameters({ client: ssm, prefix, clock });
+const tokenPlace = placeOf(optional('API_TOKEN') ?? `ssm:${tokenNameOf(prefix)}`) ?? unusable('API_TOKEN');
+const parameters = createParameters({
+  client: ssm,
+  prefix,
+  clock,
+  ...(tokenPlace.store === 'ssm' ? { tokenName: tokenPlace.name } : {}),
+});
+const token =
+  tokenPlace.store === 'ssm'
+    ? parameters.token
+    : createTokenByArn({ client: secretsManager, clock, ...tokenPlace });
 const fixedEndpoint = optional('ENDPOINT');
 const inVpc = optional('IN_VPC');
 const table = { client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock };
@@ -45,7 +58,7 @@ const targetSecrets = createSecrets({
   grants: {
     prefix,
     granted: (optional('SECRETS') ?? '').split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()])),
-    tokenName: tokenNameOf(prefix),
+    token: tokenPlace,
   },
   ssm: (name, signal) => readSsmSecret(ssm, name, signal),
   secretsManager: (arn, signal) => readSecretByArn(secretsManager, arn, signal),
@@ -62,11 +75,11 @@ const deps: WorkDeps = {
       inVpc: inVpc === undefined ? undefined : inVpc === 'true',
     }),
     export: createExport({
-      http,
+      http: dynatraceHttp,
       clock,
       endpoint: async (deadlineMs) =>
         fixedEndpoint ?? known('endpoint', await parameters.endpoint(deadlineMs)),
-      token: async (fresh, deadlineMs) => known('API token', await parameters.token(fresh, deadlineMs)),
+      token: async (fresh, deadlineMs) => known('API token', await token(fresh, deadlineMs)),
       tokenRequired: true,
     }),
     state: createState({ ...table, dictionary: BASELINE_DICTIONARY }),

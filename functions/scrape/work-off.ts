@@ -1,6 +1,7 @@
 /** One queue message: which of its work is still worth doing, until when, and what is said of it. */
 import type { Log } from '../adapters/log.ts';
 import type { SelfMetrics } from '../adapters/self-metrics.ts';
+import { FLIP_MESSAGE } from '../core/flips.ts';
 import type { ExportOutcome } from '../core/outcome.ts';
 import { runShard } from '../core/pipeline.ts';
 import type { Memory } from '../core/point-names.ts';
@@ -38,8 +39,6 @@ export const VISIBILITY_TIMEOUT_MS = 90_000;
 /** Left at a run's end, so that it never dies at the timeout with an answer under way. */
 export const MARGIN_MS = 5_000;
 
-const FLIP =
-  'cannot tell what one process counts: several answer on this address; name each replica, not their load balancer';
 /** Characters of what Dynatrace says: a line stays readable. */
 const MAX_EXPLANATION = 300;
 /** Of one target: a line stays readable. */
@@ -91,7 +90,7 @@ function tell(report: RunReport, log: Log, toldOnce: ToldOnce): void {
   for (const target of report.targets) {
     const { job, instance, flipped, error, commitError, refusedLines, refusedExample, suspects } = target;
     const { points, overBudget, collision } = target;
-    if (flipped) log.error('replica_flip', { tickMs, job, instance, problem: FLIP });
+    if (flipped) log.error('replica_flip', { tickMs, job, instance, problem: FLIP_MESSAGE });
     if (refusedLines > 0)
       log.warn('lines_refused', { tickMs, job, instance, count: refusedLines, problem: refusedExample });
     if (collision !== undefined && toldOnce(`collision ${job} ${instance} ${collision}`))

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import {
-  createParameters,
-  FAILED_PAUSE_MS,
-  MAX_HISTORY_PAGES,
-  MAX_PAGES,
-} from '../../functions/adapters/parameters-ssm.ts';
+import { createParameters, MAX_HISTORY_PAGES, MAX_PAGES } from '../../functions/adapters/parameters-ssm.ts';
+import { FAILED_PAUSE_MS } from '../../functions/adapters/remembered.ts';
 import type { Clock } from '../../functions/core/ports.ts';
 import { FAKE_AWS } from '../fakes/aws-json.ts';
 import { FIRST_EDIT_S, startSsm } from '../fakes/ssm.ts';

@@ -151,6 +151,14 @@ describe('redirects and credentials', () => {
     );
   });
 
+  test('one that leads to instance metadata is refused at the address', async (t) => {
+    const server = await serveHttp(t, (_, response) =>
+      to('http://169.254.169.254/latest/meta-data/')(response),
+    );
+    const result = await openScrape(t, secrets)(target(server.address, { path: '/metrics' }), soon());
+    assertFailure(result, 'connect', /link-local, which is never scraped/);
+  });
+
   test('nor does plain http on the same host, and a refusal there says why', async (t) => {
     const plain = await serveHttp(t, (_, response) => response.writeHead(401).end());
     const server = await serveHttp(

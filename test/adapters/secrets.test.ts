@@ -41,7 +41,7 @@ async function setUp() {
   const clock: Clock = { wallMs: () => nowMs, monotonicMs: () => nowMs };
   const secrets = createSecrets({
     clock,
-    grants: { prefix: PREFIX, granted: [ARN], tokenName: tokenNameOf(PREFIX) },
+    grants: { prefix: PREFIX, granted: [ARN], token: { store: 'ssm', name: tokenNameOf(PREFIX) } },
     ssm: (name, signal) => readSsmSecret(ssmClient, name, signal),
     secretsManager: (arn, signal) => readSecretByArn(managerClient, arn, signal),
   });
@@ -200,7 +200,7 @@ describe('bounds', () => {
     const asked: string[] = [];
     const secrets = createSecrets({
       clock: { wallMs: () => 0, monotonicMs: () => 0 },
-      grants: { prefix: PREFIX, granted: [], tokenName: '/token' },
+      grants: { prefix: PREFIX, granted: [], token: { store: 'ssm', name: '/token' } },
       ssm: (name) => {
         asked.push(name);
         return Promise.resolve(value('planted'));

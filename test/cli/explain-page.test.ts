@@ -62,6 +62,31 @@ dropped          2  python_gc by rule 1
     assert.equal((steps as readonly unknown[]).length, 3);
   });
 
+  test('under which names Dynatrace gets it, and what preset, include and exclude leave out', async (context) => {
+    const document = `static_configs: [{targets: ['a:1']}]\ndynatrace: {exclude: [running]}\n`;
+    const file = await fileOf(context, 'nim.yaml', document);
+    const page = await fileOf(context, 'nim.prom', PAGE);
+    const { code, stdout } = await cli('explain', file, '--page', page);
+    assert.equal(code, 0);
+    assert.equal(
+      stdout.slice(stdout.indexOf('\nkept')),
+      `
+kept             2  vllm:prompt_tokens_total  sent as prompt_tokens_total
+renamed          1  running  not sent
+                      + exported_job="inner"
+kept             2  python_gc  not sent
+
+4 series kept, 1 renamed, 0 dropped
+3 of those kept are not sent: by preset, include and exclude
+`,
+    );
+    const json = await cli('explain', file, '--page', page, '-o', 'json');
+    assert.deepEqual(
+      jsonOf(json.stdout).map(({ sent }) => sent),
+      [['prompt_tokens_total'], ['prompt_tokens_total'], [], [], []],
+    );
+  });
+
   test('a live one is fetched as it would be scraped; honor_labels keeps its own', async (context) => {
     const server = await startPageServer(() => PAGE);
     context.after(server.close);

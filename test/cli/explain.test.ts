@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
 import { EXPLAIN_OPTIONS, explainHelp, readExplainOptions } from '../../functions/cli/explain-options.ts';
+import type { DYNATRACE_KEYS } from '../../functions/core/config/config-keys-dynatrace.ts';
 import { FAKE_AWS } from '../fakes/aws-json.ts';
 import { startSsm } from '../fakes/ssm.ts';
 import { PROMETHEUS, fileOf, jsonOf } from './explained.ts';
@@ -45,7 +46,7 @@ targets: 1, dropped: 1, not scraped: 0
     const { code, stdout } = await cli('explain', file, '-o', 'json');
     const [first = {}, second = {}, ...others] = jsonOf(stdout);
     assert.deepEqual([code, others], [0, []]);
-    const keys = ['job', 'url', 'labels', 'dropped', 'interval', 'timeout', 'steps'];
+    const keys = ['job', 'url', 'labels', 'dropped', 'interval', 'timeout', 'dynatrace', 'steps'];
     assert.deepEqual([Object.keys(first), Object.keys(second)], [keys, keys]);
     const { steps, ...scraped } = first;
     assert.deepEqual(scraped, {
@@ -55,6 +56,7 @@ targets: 1, dropped: 1, not scraped: 0
       dropped: false,
       interval: '15s',
       timeout: '10s',
+      dynatrace: {},
     });
     const before = {
       __address__: '10.0.1.17:8000',
@@ -79,6 +81,7 @@ targets: 1, dropped: 1, not scraped: 0
       dropped: true,
       interval: '15s',
       timeout: '10s',
+      dynatrace: {},
       steps: [{ action: 'drop', rule, before: gone, after: null }],
     });
   });
@@ -104,6 +107,47 @@ static_configs: [{targets: [nim.example.com]}]
           insecure_skip_verify`,
     );
     assert.doesNotMatch(stdout, /hunter2/);
+  });
+
+  describe('options under dynatrace:', { concurrency: 2 }, () => {
+    const options: Readonly<Record<keyof typeof DYNATRACE_KEYS, unknown>> = {
+      initial_value: 'drop',
+      attributes: { 'dt.cost.costcenter': 'genai' },
+      metric_names: 'raw',
+      preset: 'core',
+      include: ['DCGM_*'],
+      exclude: ['up'],
+      skip_unchanged: true,
+      heartbeat_interval: '5m',
+      max_buckets: 12,
+      points_budget: 200,
+    };
+    const job = (dynatrace: unknown) => JSON.stringify({ static_configs: [{ targets: ['a:1'] }], dynatrace });
+
+    test('all that are not the default, as they are written', async (context) => {
+      const file = await fileOf(context, 'nim.yaml', job(options));
+      const { stdout } = await cli('explain', file, '-o', 'json');
+      assert.deepEqual(jsonOf(stdout)[0]?.['dynatrace'], options);
+      const text = await cli('explain', file);
+      assert.match(
+        text.stdout,
+        /\n {2}sent {4}initial_value: drop, attributes: \{"dt\.cost\.costcenter":"genai"\}, metric_names: raw,\n {10}preset: core, /,
+      );
+    });
+
+    test('none where each is written as the default is', async (context) => {
+      const defaults = {
+        initial_value: 'auto',
+        metric_names: 'nim',
+        include: [],
+        skip_unchanged: false,
+        heartbeat_interval: '10m',
+        points_budget: 1000,
+      };
+      const file = await fileOf(context, 'nim.yaml', job(defaults));
+      assert.deepEqual(jsonOf((await cli('explain', file, '-o', 'json')).stdout)[0]?.['dynatrace'], {});
+      assert.doesNotMatch((await cli('explain', file)).stdout, /^ {2}sent /m);
+    });
   });
 
   test('a query parameter that is a secret by its name is masked wherever a rule made it', async (context) => {

@@ -73,6 +73,43 @@ describe('the demo: nothing is given, everything is brought along', { concurrenc
   });
 });
 
+describe('what the product says of itself', { concurrency: 2 }, () => {
+  const own = (ended: Parameters<typeof pointsOf>[0], of: string) =>
+    pointsOf(ended).flatMap(({ name, type, value, start, time, attributes }) =>
+      name === `nim_to_dynatrace.${of}`
+        ? [{ type, value, start, time, from: attributes['service.instance.id'] }]
+        : [],
+    );
+
+  for (const extra of [[], ['--dry-run']]) {
+    test(['from the second tick on, of the tick before', ...extra].join(' '), async () => {
+      const ended = await cli('run', '--count', '3', '--interval', '200ms', '-o', 'json', ...extra);
+      assert.equal(ended.code, 0, ended.stderr);
+      const points = pointsOf(ended);
+      const ticks = [...new Set(points.map(({ tick }) => tick))];
+      const sent = ticks.map((tick) => points.filter((point) => point.tick === tick).length);
+      assert.deepEqual(
+        own(ended, 'points.sent'),
+        [0, 1].map((i) => {
+          const window = { start: ticks[i], time: ticks[i + 1] };
+          return { type: 'counter', value: sent[i], ...window, from: 'shard-0' };
+        }),
+      );
+      assert.deepEqual(
+        own(ended, 'pending.points').map(({ value }) => value),
+        [0, 0],
+      );
+    });
+  }
+
+  test('the table has no column for it, and says where it is', async () => {
+    const { code, stdout } = await cli('run', '--count', '2', '--interval', '100ms');
+    assert.equal(code, 0);
+    assert.doesNotMatch(stdout, /shard-0/);
+    assert.equal(stdout.match(/^ {2}\(8 points of nim_to_dynatrace\.\*, told by -o json\)$/gm)?.length, 1);
+  });
+});
+
 describe('the end of a run that has none', { concurrency: 2 }, () => {
   test('Ctrl-C between two ticks: the tick is whole, exit code 0', async () => {
     const child = startCli(['run', '--interval', '1h', '-o', 'json']);

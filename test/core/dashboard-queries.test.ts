@@ -89,18 +89,21 @@ const EXPECTED_LATENCIES = {
   ),
 } as const;
 
-/** Rows of the tiles that no page fills, over three ticks. */
-const OWN_TILES: Readonly<Record<string, (each: (value: number) => Cell) => readonly DqlRecord[]>> = {
+/** Rows of the tiles that no page fills; something is told in the first two minutes. */
+const OWN_TILES: Readonly<
+  Record<string, (minutes: (...values: (number | null)[]) => Cell) => readonly DqlRecord[]>
+> = {
   'Detected problems': () => [{ problems: 1 }],
-  'Points sent': (each) => [{ points: each(120) }],
-  'Points dropped': (each) => [
-    { reason: 'filtered', points: each(7) },
-    { reason: 'initial', points: each(2) },
+  'Points sent': (minutes) => [{ points: minutes(5, 15) }],
+  'Points dropped': (minutes) => [
+    { reason: 'filtered', points: minutes(2, 1) },
+    { reason: 'initial', points: minutes(1, null) },
+    { reason: 'gauge_not_delivered', points: minutes(10, null) },
   ],
-  'Points rejected': (each) => [{ reason: 'VALUE_INVALID', points: each(3) }],
-  'Points rejected by Dynatrace': (each) => [{ reason: 'VALUE_INVALID', points: each(3) }],
-  'Series pending': (each) => [{ series: each(11) }],
-  'Age of what is pending': (each) => [{ age: each(90) }],
+  'Points rejected': (minutes) => [{ reason: 'VALUE_INVALID', points: minutes(null, 1) }],
+  'Points rejected by Dynatrace': (minutes) => [{ reason: 'VALUE_INVALID', points: minutes(3, 3) }],
+  'Series pending': (minutes) => [{ series: minutes(1, 0) }],
+  'Age of what is pending': (minutes) => [{ age: minutes(120, 0) }],
 };
 
 /** The groups that a query must show: with union those of any of its metrics, else those of all. */
@@ -147,7 +150,9 @@ for (const variant of ['grail', 'summary'] as const) {
       for (const { title, query } of tilesOf(variant)) {
         test(title, () => {
           const records = evaluateDql(query, store);
-          const own = OWN_TILES[title]?.((value) => Array.from({ length: truth.ticks }, () => value));
+          const own = OWN_TILES[title]?.((...values) =>
+            Array.from({ length: truth.ticks }, (_, tick) => values[tick] ?? null),
+          );
           if (own !== undefined) return assert.deepEqual(records, own);
           const parsed = parseDql(query) as Timeseries;
           const groups = groupsOf(parsed, truth);

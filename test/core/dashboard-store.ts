@@ -1,5 +1,6 @@
 /** Pages through the pipeline, as Dynatrace would store what arrives, and the tiles that ask for it. */
 import { type DataTileJson, buildDashboard } from '../../functions/core/dashboard/dashboard.ts';
+import { SELF_PREFIX } from '../../functions/core/self-metrics.ts';
 import type { DecodedPoint } from '../../functions/cli/world/otlp-decoder.ts';
 import { createWorld, target } from '../fakes/ports.ts';
 import { T0_MS } from '../fakes/virtual-time.ts';
@@ -9,17 +10,6 @@ import type { Store, StoredPoint } from './dql-evaluator.ts';
 
 const MINUTE_MS = 60_000;
 export const PRICES = { PromptPrice: '0.15', GenerationPrice: '0.6' };
-
-/** What the exporter tells of itself, and Dynatrace of the exporter: one value a tick. */
-const SELF_METRICS: readonly (readonly [StoredPoint['kind'], string, number, StoredPoint['dimensions']])[] = [
-  ['counter', 'nim_to_dynatrace.points.sent', 120, {}],
-  ['counter', 'nim_to_dynatrace.points.dropped', 7, { reason: 'filtered' }],
-  ['counter', 'nim_to_dynatrace.points.dropped', 2, { reason: 'initial' }],
-  ['counter', 'nim_to_dynatrace.points.rejected', 3, { reason: 'VALUE_INVALID' }],
-  ['gauge', 'nim_to_dynatrace.pending.points', 11, {}],
-  ['gauge', 'nim_to_dynatrace.pending.age', 90, {}],
-  ['counter', 'dt.sfm.active_gate.metrics.ingest.otlp.datapoints.rejected', 3, { reason: 'VALUE_INVALID' }],
-];
 
 const PROBLEMS = [
   { 'event.id': 'P-1', 'event.status': 'ACTIVE' },
@@ -40,18 +30,42 @@ export async function storeOf({ pages }: PageFixture, truth: Truth): Promise<Sto
   }
   const sent = world.bodies.flatMap(({ stored }) => stored.map(storedPoint));
   const models = truth.shown.get('num_requests_running')?.map((labels) => labels['model_name'] ?? '') ?? [];
-  const own = SELF_METRICS.flatMap(([kind, metric, value, dimensions]) =>
-    Array.from({ length: truth.ticks }, (_, tick): StoredPoint => {
-      return { metric, kind, dimensions, timeMs: T0_MS + tick * MINUTE_MS, value };
-    }),
-  );
   return {
-    points: [...sent, ...own],
+    points: [...sent, ...(await selfMetrics()), ...REJECTED_BY_DYNATRACE],
     tables: { 'dt.davis.problems': PROBLEMS },
     variables: { ...PRICES, Service: [SERVICE], Model: [...new Set(models)] },
     fromMs: T0_MS,
     toMs: T0_MS + truth.ticks * MINUTE_MS,
   };
+}
+
+/** What Dynatrace counts itself. */
+const REJECTED_BY_DYNATRACE = [0, 1].map((minute): StoredPoint => {
+  const metric = 'dt.sfm.active_gate.metrics.ingest.otlp.datapoints.rejected';
+  const dimensions = { reason: 'VALUE_INVALID' };
+  return { metric, kind: 'counter', dimensions, timeMs: T0_MS + minute * MINUTE_MS, value: 3 };
+});
+
+/**
+ * What a shard says of itself in the first two minutes: at T0 of the run that set the baselines and of the one after
+ * it, which Dynatrace did not answer; a minute later of T0's own, of which Dynatrace rejected a point.
+ */
+async function selfMetrics(): Promise<readonly StoredPoint[]> {
+  const world = createWorld();
+  let value = 0;
+  world.script.scrape = () => `# TYPE a_total counter\na_total ${++value}\npython_info 1\n`;
+  const partial = { partial: 1, message: "Metric dropped. key: 'up' - Reason: VALUE_INVALID" };
+  for (const [minute, answer] of [
+    [-2, 'accepted'],
+    [-1, 'retry'],
+    [0, partial],
+    [1, 'accepted'],
+  ] as const) {
+    world.script.answer = () => answer;
+    await world.run(60 * minute, [target('10.0.0.1:8000')], { selfMetrics: true });
+  }
+  const stored = world.bodies.flatMap((body) => body.stored.map(storedPoint));
+  return stored.filter(({ metric, timeMs }) => metric.startsWith(SELF_PREFIX) && timeMs >= T0_MS);
 }
 
 function storedPoint({ name, type, attributes, timeNs, value, histogram }: DecodedPoint): StoredPoint {

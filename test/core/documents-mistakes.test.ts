@@ -248,6 +248,10 @@ describe('every mistake has its place and its remedy', () => {
       '2:26 cannot use the attribute "Cost-Center": Dynatrace takes lower case letters, digits, dots, hyphens and underscores; write cost-center',
     ],
     [
+      job('dynatrace: {attributes: {"": a}}'),
+      '2:26 cannot use the attribute "": Dynatrace takes lower case letters, digits, dots, hyphens and underscores; begin with a letter from a to z',
+    ],
+    [
       job('dynatrace: {attributes: {service.name: a}}'),
       '2:26 cannot use the attribute "service.name": it says which series a point is of; job_name and the address set it',
     ],

@@ -282,10 +282,16 @@ describe('the series table', () => {
   });
 
   test('the same series in another writing: the same object', () => {
-    const page = 'a{b="1",c="2"} 1\na {c="2", b="1",} 2\n{"a",b="1",c="2",d=""} 3\n';
+    const page = 'a{b="1",c="2"} 1\na {c="2", b="1",} 2\n{"a",b="1",c="2"} 3\n';
     const [first, second, third] = pageOf(page).series;
     assert.equal(first, second);
     assert.equal(first, third);
+  });
+
+  test('a label with an empty value is none, and is remembered for honor_labels', () => {
+    const [first, second, third] = pageOf('a{b="1"} 1\na{d="",b="1",c=""} 2\na{c="",d="",b="1"} 3\n').series;
+    assert.deepEqual(second, { ...first, emptied: ['c', 'd'] });
+    assert.equal(second, third);
   });
 
   test('keeps no page alive', () => {

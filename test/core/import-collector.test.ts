@@ -1,6 +1,7 @@
 /** A Collector's receivers, processors, exporters and environment, as documents and commands. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { MAX_DIMENSION_VALUE_LENGTH } from '../../functions/core/dynatrace.ts';
 import { commandText } from '../../functions/core/import/commands.ts';
 import { collectorWith, configsOf, imported, lines } from './imported.ts';
 import { REFERENCE, TWO_RECEIVERS } from './written-collectors.ts';
@@ -8,21 +9,18 @@ import { REFERENCE, TWO_RECEIVERS } from './written-collectors.ts';
 describe('a Collector with two receivers', () => {
   const all = imported(TWO_RECEIVERS);
 
-  test('dollars are halved, settings and labels of its pipeline stand in each job', () => {
+  test('dollars are halved, settings and attributes of its pipeline stand in each job', () => {
     const [nim, dcgm] = configsOf(all);
     assert.equal(nim?.scrapeIntervalMs, 120_000);
     assert.deepEqual(
       nim.relabelConfigs.map(({ targetLabel, replacement }) => [targetLabel, replacement]),
-      [
-        ['host', '$1'],
-        ['deployment.environment', 'prod'],
-      ],
+      [['host', '$1']],
     );
+    for (const job of [nim, dcgm])
+      assert.deepEqual(job?.settings.attributes, { 'deployment.environment': 'prod' });
     assert.equal(nim.settings.initialValue, 'drop');
     assert.equal(dcgm?.scrapeIntervalMs, 60_000);
-    assert.deepEqual(dcgm.staticConfigs, [
-      { targets: ['10.0.0.1:9400'], labels: { 'deployment.environment': 'prod' } },
-    ]);
+    assert.deepEqual(dcgm.staticConfigs, [{ targets: ['10.0.0.1:9400'], labels: {} }]);
   });
 
   test('a secret of the environment is stored once, and referred to', () => {
@@ -227,21 +225,85 @@ describe('processors', () => {
     );
   });
 
-  test('constants become labels; what is more than that is named', () => {
-    const labels = (actions: string) => {
-      const all = imported(collectorWith(`  attributes: {actions: [${actions}]}`, 'attributes'));
-      return [configsOf(all)[0]?.staticConfigs[0]?.labels, all.problems.length];
+  describe('constants', () => {
+    const constants = (processors: string, names: string) => {
+      const all = imported(collectorWith(processors, names));
+      const [config] = configsOf(all);
+      return {
+        labels: config?.staticConfigs[0]?.labels,
+        attributes: config?.settings.attributes,
+        problems: lines(all.problems),
+      };
     };
-    assert.deepEqual(labels('{key: env, value: prod, action: insert}'), [{ model: 'llama', env: 'prod' }, 0]);
-    assert.deepEqual(labels('{key: model, value: m, action: insert}'), [{ model: 'llama' }, 0]);
-    assert.deepEqual(labels('{key: model, value: m, action: upsert}'), [{ model: 'm' }, 0]);
-    for (const action of [
-      '{key: model, action: delete}',
-      '{key: env, from_attribute: model, action: upsert}',
-      '{key: service.name, value: x, action: upsert}',
-    ]) {
-      assert.deepEqual(labels(action), [{ model: 'llama' }, 1], action);
-    }
+    const resource = (actions: string) => constants(`  resource: {attributes: [${actions}]}`, 'resource');
+    const attributes = (actions: string) => constants(`  attributes: {actions: [${actions}]}`, 'attributes');
+    const insert = (key: string, value: string) => `{key: ${key}, value: ${value}, action: insert}`;
+    const upsert = (key: string, value: string) => `{key: ${key}, value: ${value}, action: upsert}`;
+    const LABELS = { model: 'llama' };
+
+    test('what leaves the page’s labels alone is an attribute of the points', () => {
+      for (const [read, attribute] of [
+        [attributes(insert('env', 'prod')), { env: 'prod' }],
+        [attributes(upsert('k8s.cluster.name', 'prod')), { 'k8s.cluster.name': 'prod' }],
+        [resource(insert('env', 'prod')), { env: 'prod' }],
+        [resource(upsert('env', 'prod')), { env: 'prod' }],
+        [resource(upsert('dt.cost.costcenter', '5')), { 'dt.cost.costcenter': '5' }],
+        [resource(upsert('Env', 'prod')), { env: 'prod' }],
+        [attributes(`${insert('env', 'a')}, ${insert('env', 'b')}`), { env: 'a' }],
+        [resource(`${insert('env', 'a')}, ${upsert('env', 'b')}`), { env: 'b' }],
+      ] as const)
+        assert.deepEqual(read, { labels: LABELS, attributes: attribute, problems: [] });
+    });
+
+    test('what may win over the page is a label of the target', () => {
+      assert.deepEqual(attributes(upsert('model', 'm')), {
+        labels: { model: 'm' },
+        attributes: {},
+        problems: [],
+      });
+    });
+
+    test('the data point’s wins over the resource’s, whichever comes first', () => {
+      const both = `  resource: {attributes: [${upsert('env', 'r')}]}\n  attributes: {actions: [${insert('env', 'p')}]}`;
+      for (const names of ['resource, attributes', 'attributes, resource'])
+        assert.deepEqual(constants(both, names).attributes, { env: 'p' });
+    });
+
+    test('what is more than a constant is named', () => {
+      for (const action of [
+        '{key: model, action: delete}',
+        '{key: env, from_attribute: model, action: upsert}',
+        '{key: service.name, value: x, action: upsert}',
+        '{key: server.address, value: x, action: insert}',
+        '{key: "°", value: x, action: insert}',
+        '{key: env, value: "", action: insert}',
+        `{key: env, value: ${'x'.repeat(MAX_DIMENSION_VALUE_LENGTH + 1)}, action: insert}`,
+      ]) {
+        const { problems, ...read } = attributes(action);
+        assert.deepEqual(read, { labels: LABELS, attributes: {} }, action);
+        assert.equal(problems.length, 1, action);
+        assert.match(problems[0] ?? '', /^10 cannot carry over an action of processor attributes: .*; write/);
+      }
+      assert.equal(attributes(insert('env', 'x'.repeat(MAX_DIMENSION_VALUE_LENGTH))).problems.length, 0);
+      const chosen = constants(
+        `  attributes: {include: {match_type: strict}, actions: [${insert('env', 'x')}]}`,
+        'attributes',
+      );
+      assert.deepEqual(chosen.attributes, {});
+      assert.match(chosen.problems[0] ?? '', /^10 cannot carry over include of processor attributes/);
+      const detected = constants('  resourcedetection: {detectors: [eks]}', 'resourcedetection');
+      assert.match(detected.problems[0] ?? '', /^10 cannot carry over processor resourcedetection/);
+    });
+
+    test('options that the job has already stay', () => {
+      const job = '          dynatrace: {attributes: {env: own}, preset: core}';
+      const text = collectorWith(`  resource: {attributes: [${insert('env', 'x')}]}`, 'resource', job);
+      const [config] = configsOf(imported(text));
+      assert.deepEqual(
+        [config?.settings.attributes, config?.settings.output.preset],
+        [{ env: 'own' }, 'core'],
+      );
+    });
   });
 
   test('what cumulativetodelta left out was refused by Dynatrace', () => {

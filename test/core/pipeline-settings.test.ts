@@ -78,6 +78,26 @@ describe('labels of the target', () => {
     );
     assert.deepEqual([job, instance], ['y', 'z']);
   });
+
+  test('two series that differ in an empty label are one: the first counts', async () => {
+    const { gauges, reports } = await play([{}, 'gg 1\ngg{x=""} 2\n']);
+    assert.deepEqual([gauges, reports[0]?.drops], [['gg 1 @0'], { duplicate: 1 }]);
+  });
+
+  test('honor_labels: an empty label of the page is none, and keeps the target’s away, as in Prometheus', async () => {
+    const page = (value: number) => counter(value, '{env="",job=""}');
+    for (const [honorLabels, labels] of [
+      [true, ''],
+      [false, '{env="prod"}'],
+    ] as const) {
+      const settings = { labels: LABELS, honorLabels };
+      const { told, world } = await play([settings, page(5)], [settings, page(6)]);
+      assert.deepEqual(told[1], [`a_total${labels} 1 (0,60]`]);
+      const point = world.bodies.flatMap(({ points }) => points).find(({ name }) => name === 'a_total');
+      // Each point has an identity: where the page has none, the target's, as with the Collector's receiver.
+      assert.equal(Object.fromEntries(point?.attributes ?? [])['service.name'], 'nim');
+    }
+  });
 });
 
 describe('metric_relabel_configs', () => {

@@ -13,6 +13,8 @@ import {
 import { populateLabels } from '../../functions/core/relabel/target-labels.ts';
 import { urlOf } from '../../functions/core/targets.ts';
 import { configOf, readVectors, rulesOf, type VectorRule } from './relabel-vectors.ts';
+import { readSeriesText } from '../../functions/core/series-text.ts';
+import { seriesKey } from '../../functions/core/series.ts';
 
 interface RelabelCase {
   readonly in: readonly string[];
@@ -116,7 +118,8 @@ describe('samples as Prometheus keeps them', () => {
   for (const { in: scraped, target, honor, rules = [], out } of TARGETS.samples) {
     test(JSON.stringify({ scraped, target, honor, rules }), () => {
       const at = scraped.indexOf('__name__');
-      const series = { name: scraped[at + 1] as string, labels: scraped.toSpliced(at, 2) };
+      const series = readSeriesText(seriesKey(scraped[at + 1] as string, scraped.toSpliced(at, 2)));
+      assert(series.code === 'series');
       const compiled = rulesOf(...rules);
       const steps = relabelSteps(mergeTargetLabels(series, target, honor), compiled);
       const merged = labelsOf(mergeTargetLabels(series, target, honor));

@@ -50,10 +50,14 @@ describe('a reference', () => {
 });
 
 describe('what a document may ask for', () => {
-  const refusal = (reference: string, granted: readonly string[] = [], tokenName = tokenNameOf(PREFIX)) => {
-    const place = placeOf(reference);
-    assert(place);
-    return refusalOf(place, { prefix: PREFIX, granted, tokenName });
+  const refusal = (
+    reference: string,
+    granted: readonly string[] = [],
+    tokenAt = `ssm:${tokenNameOf(PREFIX)}`,
+  ) => {
+    const [place, token] = [placeOf(reference), placeOf(tokenAt)];
+    assert(place && token);
+    return refusalOf(place, { prefix: PREFIX, granted, token });
   };
 
   test('everything below <prefix>/secrets/, and what was granted by name', () => {
@@ -80,19 +84,33 @@ describe('what a document may ask for', () => {
     for (const name of others) {
       assert.match(
         refusal(`ssm:${name}`, ['/other/token2', '/other', ARN]) ?? '',
-        /^cannot read .*; .*prop secrets$/,
+        /^cannot read .*; .*prop secrets \(-c secrets=\S+\)$/,
       );
     }
     for (const granted of [[], [`${PARTIAL}x`], [`${ARN}x`], [`${PARTIAL}-AbCdEg`], ['/nim/prod']]) {
-      assert.match(refusal(ARN, granted) ?? '', /not granted; .*prop secrets$/);
+      assert.match(refusal(ARN, granted) ?? '', /not granted; .*prop secrets \(-c secrets=arn:\S+\)$/);
     }
   });
 
   test('never the Dynatrace API token: a target would be sent it', () => {
     const name = tokenNameOf(PREFIX);
     assert.match(refusal(`ssm:${name}`, [name]) ?? '', /Dynatrace API token/);
-    assert.match(refusal('ssm:token', ['/token'], '/token') ?? '', /Dynatrace API token/);
-    assert.match(refusal('ssm:/token', ['token'], 'token') ?? '', /Dynatrace API token/);
+    assert.match(refusal('ssm:token', ['/token'], 'ssm:/token') ?? '', /Dynatrace API token/);
+    assert.match(refusal('ssm:/token', ['token'], 'ssm:token') ?? '', /Dynatrace API token/);
     assert.equal(refusal(`ssm:${name}2`), undefined);
+  });
+
+  test('nor a Secrets Manager secret that holds it, whatever the field; nor the default place', () => {
+    for (const tokenAt of [ARN, PARTIAL, `${ARN}#apiToken`]) {
+      for (const reference of [ARN, PARTIAL, `${ARN}#apiToken`, `${ARN}#other`]) {
+        assert.match(
+          refusal(reference, [ARN], tokenAt) ?? '',
+          /Dynatrace API token/,
+          `${reference} ${tokenAt}`,
+        );
+      }
+      assert.match(refusal(`ssm:${tokenNameOf(PREFIX)}`, [], tokenAt) ?? '', /Dynatrace API token/);
+    }
+    assert.equal(refusal(ARN, [ARN], `${PARTIAL}-other-AbCdEf`), undefined);
   });
 });

@@ -211,7 +211,7 @@ describe('AWS fails', () => {
   test('no time left from the start: nothing is asked', async (context) => {
     const { dispatch, ssm } = await start(context, { nim: 'nim' });
     const invocation = await dispatch.invoke(scheduleEvent(TICK_MS), { remainingMs: 2_000 });
-    assert.deepEqual(eventsOf(invocation), ['documents_unread']);
+    assert.deepEqual(eventsOf(invocation), ['documents_unread', 'tick_unrecorded']);
     assert.equal(ssm.calls.length, 0);
   });
 });

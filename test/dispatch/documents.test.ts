@@ -156,11 +156,12 @@ describe('the last good version', () => {
     const { targetsOf, ssm, dynamodb } = await start(context, { nim: 'a:8000', other: 'c:8000' });
     await targetsOf();
     ssm.put(NIM, BROKEN);
-    const before = dynamodb.operations.length;
+    const asked = () => dynamodb.operations.filter((operation) => operation === 'Query').length;
+    const before = asked();
     ssm.failNext('AccessDeniedException', 'GetParameterHistory');
     const unknown = await targetsOf();
     assert.deepEqual(instances(unknown.targets), ['c:8000']);
-    assert.equal(dynamodb.operations.length, before, 'who still owes is not asked');
+    assert.equal(asked(), before, 'who still owes is not asked');
     assert.deepEqual(instances((await targetsOf()).targets), ['a:8000', 'c:8000']);
   });
 });

@@ -10,7 +10,8 @@ import { METRICS_NAMESPACE as PUBLISHED } from '../../functions/adapters/self-me
 import { MAX_CONCURRENT_SCRAPES } from '../../functions/core/pipeline.ts';
 import { VISIBILITY_TIMEOUT_MS } from '../../functions/scrape/work-off.ts';
 import { METRICS_NAMESPACE } from '../../infra/cloudwatch-metrics.ts';
-import { NimToDynatrace, THREADS, VISIBILITY_TIMEOUT } from '../../infra/nim-to-dynatrace.ts';
+import { NimToDynatrace, THREADS } from '../../infra/nim-to-dynatrace.ts';
+import { VISIBILITY_TIMEOUT } from '../../infra/stores.ts';
 import type { NimToDynatraceProps } from '../../infra/props.ts';
 import { VISIBILITY_TIMEOUT_S } from '../fakes/sqs.ts';
 import { type AlarmOfTemplate, selectorsOf } from './alarm-rules.ts';

@@ -133,6 +133,40 @@ describe('app', () => {
     });
   });
 
+  test('token, proxy, authorities, key and self-metrics as the command line names them', (context) => {
+    context.mock.method(process.stderr, 'write', () => true);
+    context.mock.method(console, 'error', () => undefined);
+    const app = appWith({
+      apiToken: `${SECRET}#apiToken`,
+      proxy: 'http://proxy.example.com:3128',
+      caBundle: 'test/adapters/certificates/test-only-ca.pem',
+      encryptionKey: KEY,
+      selfMetrics: 'off',
+    });
+    assert.deepEqual(app.synth().manifest.missing, undefined);
+    const template = Template.fromStack(stackOf(app));
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: {
+          API_TOKEN: `${SECRET}#apiToken`,
+          PROXY: 'http://proxy.example.com:3128',
+          CA_BUNDLE: '/opt/nim-to-dynatrace-ca.pem',
+          SELF_METRICS: 'off',
+        },
+      },
+    });
+    template.allResourcesProperties('AWS::SQS::Queue', { KmsMasterKeyId: KEY });
+  });
+
+  test('the token may be in another parameter', () => {
+    for (const apiToken of ['/team/dynatrace', 'ssm:/team/dynatrace']) {
+      const template = Template.fromStack(stackOf(appWith({ apiToken, selfMetrics: 'on' })));
+      template.hasResourceProperties('AWS::Lambda::Function', {
+        Environment: { Variables: { API_TOKEN: 'ssm:/team/dynatrace' } },
+      });
+    }
+  });
+
   test('the rules are in force: a queue without TLS fails the synthesis', (context) => {
     context.mock.method(process.stderr, 'write', () => true);
     context.mock.method(console, 'error', () => undefined);
@@ -184,6 +218,18 @@ describe('context options', () => {
       /cannot use -c secretsKey=\.\.\.: an id is malformed .*; write secretsKey=arn:aws:kms:/,
     ],
     [{ secretsKey: SECRET }, /malformed/],
+    [
+      { apiToken: 'dt0c01.A.B' },
+      /cannot use -c apiToken=\.\.\.: an id is malformed or doubled; write apiToken=\/team/,
+    ],
+    [{ apiToken: '/team/a#b' }, /cannot use apiToken: this is no name of a parameter/],
+    [{ apiToken: '/team/a,/team/b' }, /cannot use -c apiToken: it names several; give one/],
+    [{ encryptionKey: 'alias/nim' }, /cannot use -c encryptionKey=\.\.\.: an id is malformed/],
+    [{ encryptionKey: `${KEY},${KEY.replace('1234', '5678')}` }, /it names several; give one/],
+    [{ proxy: 'http://user:word@proxy' }, /cannot use proxy: it holds a user or password/],
+    [{ caBundle: 'none.pem' }, /cannot use -c caBundle=none.pem: the file cannot be read; check its path/],
+    [{ caBundle: 'package.json' }, /cannot use caBundle: it is not the text of certificates in PEM/],
+    [{ selfMetrics: 'false' }, /cannot use -c selfMetrics=false: it is no switch; write selfMetrics=off/],
   ];
   for (const [options, message] of refused) {
     test(`${JSON.stringify(options)} is refused`, () => {
@@ -194,6 +240,10 @@ describe('context options', () => {
   test('a secret that was pasted where its name belongs is not repeated', () => {
     assert.throws(
       () => appWith({ secrets: 'hunter2' }),
+      (error: Error) => !error.message.includes('hunter2'),
+    );
+    assert.throws(
+      () => appWith({ apiToken: 'dt0c01.A.hunter2' }),
       (error: Error) => !error.message.includes('hunter2'),
     );
   });

@@ -1,13 +1,13 @@
-import { CfnParameter, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
-import * as ssm from 'aws-cdk-lib/aws-ssm';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { NimToDynatrace, SCRAPE_TIMEOUT, VISIBILITY_TIMEOUT } from '../../infra/nim-to-dynatrace.ts';
-import { create, directory, importedVpc, newStack, ownVpc, permissionsOf, templateOf } from './construct.ts';
+import { NimToDynatrace, SCRAPE_TIMEOUT } from '../../infra/nim-to-dynatrace.ts';
+import { VISIBILITY_TIMEOUT } from '../../infra/stores.ts';
+import { create, directory, importedVpc, newStack, ownVpc, templateOf } from './construct.ts';
 
 const template = templateOf();
 
@@ -172,97 +172,6 @@ describe('table', () => {
     const retained = templateOf({ removalPolicy: RemovalPolicy.RETAIN });
     retained.allResources('AWS::DynamoDB::GlobalTable', { DeletionPolicy: 'Retain' });
     retained.allResources('AWS::Logs::LogGroup', { DeletionPolicy: 'Retain' });
-  });
-});
-
-const OF_DISPATCH = [
-  'DispatchRole: Allow logs:CreateLogStream on DispatchLogs',
-  'DispatchRole: Allow logs:PutLogEvents on DispatchLogs',
-  'DispatchRole: Allow ssm:GetParametersByPath on parameter/nim-to-dynatrace/targets',
-  'DispatchRole: Allow ssm:GetParameterHistory on parameter/nim-to-dynatrace/targets/*',
-  'DispatchRole: Allow sqs:SendMessage on Queue',
-  'DispatchRole: Allow dynamodb:Query on Table/index/owing',
-];
-const OF_SCRAPE = [
-  'ScrapeRole: Allow logs:CreateLogStream on ScrapeLogs',
-  'ScrapeRole: Allow logs:PutLogEvents on ScrapeLogs',
-  'ScrapeRole: Allow dynamodb:BatchGetItem on Table',
-  'ScrapeRole: Allow dynamodb:GetItem on Table',
-  'ScrapeRole: Allow dynamodb:PutItem on Table',
-  'ScrapeRole: Allow dynamodb:UpdateItem on Table',
-  'ScrapeRole: Allow ssm:GetParameter on parameter/nim-to-dynatrace/endpoint',
-  'ScrapeRole: Allow ssm:GetParameter on parameter/nim-to-dynatrace/secrets/*',
-  'ScrapeRole: Allow sqs:DeleteMessage on Queue',
-  'ScrapeRole: Allow sqs:GetQueueAttributes on Queue',
-  'ScrapeRole: Allow sqs:ReceiveMessage on Queue',
-];
-const OF_SCHEDULE = ['ScheduleRole: Allow lambda:InvokeFunction on Dispatch'];
-const NETWORK_INTERFACE_ACTIONS = [
-  'ec2:AssignPrivateIpAddresses',
-  'ec2:CreateNetworkInterface',
-  'ec2:DeleteNetworkInterface',
-  'ec2:DescribeNetworkInterfaces',
-  'ec2:DescribeSubnets',
-  'ec2:UnassignPrivateIpAddresses',
-];
-
-describe('permissions', () => {
-  test('are exactly these', () => {
-    assert.deepEqual(permissionsOf(template), [...OF_DISPATCH, ...OF_SCRAPE, ...OF_SCHEDULE]);
-  });
-
-  test('in a VPC Lambda may make network interfaces, on * as EC2 wants it, and the code may not', () => {
-    const stack = newStack();
-    const interfacesOf = (role: string) =>
-      ['Allow', 'Deny'].flatMap((effect) =>
-        NETWORK_INTERFACE_ACTIONS.map((action) => `${role}: ${effect} ${action} on *`),
-      );
-    assert.deepEqual(permissionsOf(templateOf({ vpc: importedVpc(stack) }, stack)), [
-      ...OF_DISPATCH,
-      ...interfacesOf('DispatchRole'),
-      ...OF_SCRAPE,
-      ...interfacesOf('ScrapeRole'),
-      ...OF_SCHEDULE,
-    ]);
-  });
-
-  test('a prefix that is known at deployment only is a part of each name', () => {
-    const stack = newStack();
-    const parameterPrefix = new CfnParameter(stack, 'Prefix', { default: '/nim' }).valueAsString;
-    const names = permissionsOf(templateOf({ parameterPrefix }, stack)).filter((one) => one.includes('ssm:'));
-    assert.deepEqual(names, [
-      'DispatchRole: Allow ssm:GetParametersByPath on parameter<Prefix>/targets',
-      'DispatchRole: Allow ssm:GetParameterHistory on parameter<Prefix>/targets/*',
-      'ScrapeRole: Allow ssm:GetParameter on parameter<Prefix>/endpoint',
-      'ScrapeRole: Allow ssm:GetParameter on parameter<Prefix>/secrets/*',
-    ]);
-  });
-
-  test('only schedules of this account may use the role of the schedule', () => {
-    template.hasResourceProperties('AWS::IAM::Role', {
-      AssumeRolePolicyDocument: {
-        Statement: [
-          {
-            Principal: { Service: 'scheduler.amazonaws.com' },
-            Condition: {
-              StringEquals: {
-                'aws:SourceAccount': { Ref: 'AWS::AccountId' },
-                'aws:SourceArn': Match.anyValue(),
-              },
-            },
-          },
-        ],
-      },
-    });
-  });
-
-  test('grants go to the scrape function', () => {
-    const stack = newStack();
-    const parameter = ssm.StringParameter.fromStringParameterName(stack, 'Other', '/other');
-    parameter.grantRead(create({}, stack));
-    Template.fromStack(stack).hasResourceProperties('AWS::IAM::Policy', {
-      Roles: [{ Ref: Match.stringLikeRegexp('^NimScrapeRole') }],
-    });
   });
 });
 

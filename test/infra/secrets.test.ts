@@ -106,7 +106,7 @@ describe('secrets', () => {
       return refusalOf(place, {
         prefix: '/nim-to-dynatrace',
         granted,
-        tokenName: '/nim-to-dynatrace/secrets/dt-api-token',
+        token: { store: 'ssm', name: '/nim-to-dynatrace/secrets/dt-api-token' },
       });
     };
     for (const reference of ['ssm:/team/nim-token', ARN, `${ARN}#password`, partial, `${partial}-AbCdEf`]) {

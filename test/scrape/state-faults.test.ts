@@ -27,10 +27,11 @@ const advance = ({ nims }: Deployment) => nims.forEach((nim) => nim.advance(60_0
 describe('claim', () => {
   test('its answer is lost: the run knows its own writing and goes on', async (context) => {
     const deployment = await startDeployment(context, { build });
+    await deployment.schedule();
     deployment.dynamodb.next('UpdateItem', { kind: 'lose' });
-    const { worked } = await deployment.tick();
+    const worked = await deployment.workOff();
     assert.deepEqual(worked.flatMap(eventsOf), ['run_finished']);
-    assert.deepEqual(deployment.dynamodb.operations.slice(1, 4), ['UpdateItem', 'UpdateItem', 'GetItem']);
+    assert.deepEqual(deployment.dynamodb.operations.slice(2, 5), ['UpdateItem', 'UpdateItem', 'GetItem']);
     advance(deployment);
     await deployment.tick();
     assertDelivered(deployment.receiver.points, servedBy(deployment));
@@ -39,8 +40,9 @@ describe('claim', () => {
 
   test('it fails: nothing is scraped or posted, and the next tick has everything', async (context) => {
     const deployment = await startDeployment(context, { build });
+    const { tickMs } = await deployment.schedule();
     deployment.dynamodb.next('UpdateItem', DENIED);
-    const { worked, tickMs } = await deployment.tick();
+    const worked = await deployment.workOff();
     assert.deepEqual(worked.flatMap(eventsOf), ['claim_failed']);
     const { level, problem, ...line } = lineOf(worked[0], 'claim_failed');
     assert.deepEqual([level, line['tickMs'], line['shard']], ['ERROR', tickMs, 0]);
@@ -203,10 +205,11 @@ describe('end', () => {
     await deployment.tick();
     const first = servedBy(deployment);
     advance(deployment);
+    await deployment.schedule();
     deployment.dynamodb.next('UpdateItem', { kind: 'delay', ms: 1 });
     deployment.dynamodb.next('UpdateItem', DENIED);
     deployment.dynamodb.next('PutItem', DENIED);
-    await deployment.tick();
+    await deployment.workOff();
     const twice = growth(first, servedBy(deployment));
     for (let i = 0; i < 2; i++) {
       advance(deployment);

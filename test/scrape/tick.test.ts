@@ -106,7 +106,7 @@ describe('what the queue can do', () => {
     const [worked] = await deployment.workOff();
     assert.deepEqual(eventsOf(worked), ['run_skipped']);
     assert.equal(lineOf(worked, 'run_skipped')['reason'], 'too_old');
-    assert.deepEqual(deployment.dynamodb.operations, ['Query'], 'dispatch alone has asked');
+    assert.deepEqual(deployment.dynamodb.operations, ['Query', 'UpdateItem'], 'dispatch alone has asked');
     await deployment.tick();
     assertDelivered(deployment.receiver.points, ...deployment.nims.map((nim) => nim.served()));
   });
@@ -142,7 +142,7 @@ describe('what the queue can do', () => {
     const record = recordOf({ Body: sqs.messages[0]?.body ?? '' });
     const hurried = await scrape.invoke({ Records: [record] }, { remainingMs: 5_000 });
     assert.equal(lineOf(hurried, 'run_skipped')['reason'], 'no_time_left');
-    assert.deepEqual(dynamodb.operations, ['Query'], 'dispatch alone has asked');
+    assert.deepEqual(dynamodb.operations, ['Query', 'UpdateItem'], 'dispatch alone has asked');
     await deployment.workOff();
     assertDelivered(receiver.points, ...nims.map((nim) => nim.served()));
   });

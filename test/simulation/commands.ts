@@ -16,7 +16,7 @@ export type Event =
       readonly bounds: boolean;
     }
   | { readonly kind: 'flip'; readonly of: number; readonly at: number }
-  | Each<'grow' | 'bounds' | 'jitter', { of: number; at: number }>
+  | Each<'grow' | 'bounds' | 'jitter' | 'upgrade', { of: number; at: number }>
   | { readonly kind: 'page'; readonly of: number; readonly how: PageFault['how']; readonly at: number }
   | { readonly kind: 'scrape'; readonly of: number; readonly how: 'connect' | 'hangs' | 'html' | 'kills' }
   | { readonly kind: 'vanish'; readonly of: number; readonly ticks: number }
@@ -33,6 +33,8 @@ export type Event =
   | { readonly kind: 'outage'; readonly ticks: number; readonly how: Outage }
   | { readonly kind: 'poison'; readonly of: number; readonly at: number; readonly ticks: number }
   | { readonly kind: 'limit'; readonly points: number }
+  // the documents
+  | { readonly kind: 'names'; readonly how: 'nim' | 'raw' }
   // the scheduler, the queue, the workers
   | { readonly kind: 'schedule'; readonly how: 'dropped' | 'doubled' | 'late' }
   | { readonly kind: 'delay'; readonly seconds: number }
@@ -58,7 +60,7 @@ export interface Plan {
 
 /** Every kind of event that must happen in a campaign. */
 export const FAULTS: readonly string[] = `
-restart, restart twice, restart surge, restart bounds, flip, grow, bounds, jitter, vanish, given up,
+restart, restart twice, restart surge, restart bounds, flip, grow, bounds, jitter, upgrade, vanish, given up, names nim, names raw,
 page half, page no_types, page gauge, page nan, page empty, page hides,
 scrape connect, scrape hangs, scrape html, scrape kills,
 claim failed, claim lost, claim hangs, claim late, end failed, end lost, end hangs, end late,
@@ -91,7 +93,7 @@ const event = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      kind: fc.constantFrom('grow' as const, 'bounds' as const, 'jitter' as const),
+      kind: fc.constantFrom('grow' as const, 'bounds' as const, 'jitter' as const, 'upgrade' as const),
       of,
       at,
     }),
@@ -114,6 +116,13 @@ const event = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('vanish' as const), of, ticks }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('names' as const),
+      how: fc.constantFrom('nim' as const, 'raw' as const),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -204,6 +213,7 @@ const nim: fc.Arbitrary<NimKind> = fc.record({
   framed: fc.constantFrom(true, true, true, false),
   // On both sides of the hour of D6, as seen at the first tick.
   ageS: fc.constantFrom(100_000, 600, 3_500, 3_600),
+  release: fc.constantFrom(0 as const, 1 as const, 2 as const, 2 as const),
 });
 
 /** Worlds of up to `maxSteps` ticks, the longest ones often. */

@@ -5,7 +5,7 @@ import type { Export } from '../../functions/core/ports.ts';
 import { instanceOf } from '../fakes/ports.ts';
 import type { VirtualTime } from '../fakes/virtual-time.ts';
 import type { AnswerFault, Outage } from './commands.ts';
-import { keyOf } from './ledger.ts';
+import { keyOf } from './names.ts';
 import type { Posted } from './runs.ts';
 
 export interface DynatraceScript {

@@ -1,6 +1,6 @@
 /** What happens to the targets between two ticks: they count, restart, grow, change; they come and go. */
 import type { Event, Outage } from './commands.ts';
-import { MIN_LIFE_MS, MODELS, begin, changeBounds, count, countOne, newest } from './nim.ts';
+import { MIN_LIFE_MS, MODELS, type Release, begin, changeBounds, count, countOne, newest } from './nim.ts';
 import type { Mischief } from './mischief.ts';
 import type { Place } from './places.ts';
 
@@ -63,6 +63,16 @@ function happenOne(
       happened('grow');
       return true;
     }
+    case 'upgrade':
+      if (process.release === 0) return true;
+      restart(
+        { times: 1, surge: false, bounds: false, release: process.release === 1 ? 2 : 1 },
+        load,
+        place,
+        (kind) => happened(kind === 'restart' ? 'upgrade' : kind),
+        moment,
+      );
+      return true;
     case 'bounds':
       if (!mayFall(place, moment)) return true;
       changeBounds(process);
@@ -99,9 +109,11 @@ function happenOne(
   }
 }
 
+type Restart = Omit<Extract<Event, { kind: 'restart' }>, 'kind' | 'of'> & { readonly release?: Release };
+
 /** One or two new lives since the last page, in time for their starts to be told apart. */
 function restart(
-  { times, surge, bounds }: Extract<Event, { kind: 'restart' }>,
+  { times, surge, bounds, release }: Restart,
   load: number,
   place: Place,
   happened: Mischief['happened'],
@@ -117,7 +129,7 @@ function restart(
     );
     if (startMs > nowMs || nim.processes.some((one) => Math.abs(one.startMs - startMs) < MIN_LIFE_MS)) return;
     if (i === 0 && !mayFall(place, moment)) return;
-    const life = begin(nim, startMs);
+    const life = begin(nim, startMs, release);
     if (bounds) changeBounds(life);
     countOne(life, load + i, surge ? 1_000 : 1, load + 1);
     happened('restart');

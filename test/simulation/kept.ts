@@ -2,7 +2,14 @@
 import type { Event, Plan, Step } from './commands.ts';
 import type { NimKind } from './nim.ts';
 
-const TEXT: NimKind = { format: 'text', startTime: false, aheadS: undefined, framed: true, ageS: 100_000 };
+const TEXT: NimKind = {
+  format: 'text',
+  startTime: false,
+  aheadS: undefined,
+  framed: true,
+  ageS: 100_000,
+  release: 0,
+};
 
 const quiet: Step = { load: 0, events: [] };
 const busy = (load: number, ...events: readonly Event[]): Step => ({ load, events });

@@ -9,14 +9,17 @@ import { createSeriesTable } from '../../functions/core/series.ts';
 import { increase } from '../../functions/core/series-state.ts';
 import { instanceOf, printPoint } from '../fakes/ports.ts';
 import { T0_MS } from '../fakes/virtual-time.ts';
+import { type Account, add, formIn, isPending, owedNow, owes, pendingOf } from './account.ts';
+import { keyIn, partsOf, pendingIn, sourcesOf, startOf } from './names.ts';
 import { type ShownPage, isFiltered } from './nim.ts';
-import { type Facts, type Known, type Promised, formOf, promise } from './promise.ts';
+import { type Facts, type Promised, formOf, promise } from './promise.ts';
 
 /** What the campaign counts: an invariant that was never evaluated proves nothing. */
 export const INVARIANTS = [
   'D1 conservation',
   'D1 counted in the report',
   'D1 no more than was counted',
+  'D1 engines are summed',
   'D2 never negative',
   'D2 claimed before it is sent',
   'D2 nothing after a lost answer',
@@ -41,69 +44,12 @@ export type Invariant = (typeof INVARIANTS)[number];
 /** Says whether an invariant holds; the first one that does not ends the world. */
 export type Evaluate = (invariant: Invariant, holds: boolean, what: () => string) => void;
 
-/** Of one target, by part: a form of a series and the number of its value. */
-export interface Account {
-  readonly instance: string;
-  readonly known: Known | undefined;
-  readonly due: Map<string, number>;
-  readonly delivered: Map<string, number>;
-  readonly refused: Map<string, number>;
-  readonly dropped: Map<string, number>;
-  /** Where the next window of a form begins; and of a form that cannot go on. */
-  readonly starts: Map<string, number>;
-  readonly drains: Map<string, number>;
-  /** Forms that drained: what their sum fell by ends with them. */
-  readonly drained: Set<string>;
-  /** By life and part: what of it is due, to be held against what the life counted. */
-  readonly lives: Map<string, number>;
-}
-
-export function newAccount(instance: string): Account {
-  const empty = (): Map<string, number> => new Map();
-  return {
-    instance,
-    known: undefined,
-    due: empty(),
-    delivered: empty(),
-    refused: empty(),
-    dropped: empty(),
-    starts: empty(),
-    drains: empty(),
-    drained: new Set(),
-    lives: empty(),
-  };
-}
-
-export function add(to: Map<string, number>, part: string, amount: number): void {
-  to.set(part, (to.get(part) ?? 0) + amount);
-}
-
-/** What the state should hold as pending. */
-export function pendingOf(account: Account, part: string): number {
-  const { due, delivered, refused, dropped } = account;
-  const of = (column: ReadonlyMap<string, number>): number => column.get(part) ?? 0;
-  return of(due) - of(delivered) - of(refused) - of(dropped);
-}
-
-function isPending(account: Account, form: string): boolean {
-  return [...account.due.keys()].some((part) => formIn(part) === form && pendingOf(account, part) !== 0);
-}
-
-/** Whether there is anything to send. */
-function owes(account: Account, form: string): boolean {
-  return [...account.due.keys()].some((part) => formIn(part) === form && pendingOf(account, part) > 0);
-}
-
 /** A sum that fell, and nothing else of its form is owed: what it owes us ends with what is known of the target. */
 export function forgetFalls(account: Account, isOver: (form: string) => boolean): void {
   const owing = new Set([...account.due.keys()].filter((part) => pendingOf(account, part) > 0).map(formIn));
   for (const part of account.due.keys())
     if (isOver(formIn(part)) && !owing.has(formIn(part)))
       add(account.dropped, part, pendingOf(account, part));
-}
-
-function formIn(part: string): string {
-  return part.slice(0, part.lastIndexOf('/'));
 }
 
 /** The account once a page is committed. The given one is left as it is. */
@@ -117,9 +63,11 @@ export function takeIn(
   const next: Account = {
     ...account,
     known: promised.next,
+    shown: new Set(promised.meanings.filter(({ drop }) => drop === undefined).map(({ form }) => form)),
     due: new Map(account.due),
     starts: new Map(account.starts),
     drains: new Map(account.drains),
+    draining: new Map(account.draining),
     dropped: new Map(account.dropped),
     lives: new Map(account.lives),
   };
@@ -127,7 +75,11 @@ export function takeIn(
   forgetFalls(next, (form) => promised.isNew || over.has(form));
   for (const { form } of promised.ended) {
     const startMs = account.starts.get(form);
-    if (startMs !== undefined && owes(next, form) && !next.drains.has(form)) next.drains.set(form, startMs);
+    if (startMs !== undefined && owes(next, form)) {
+      if (!next.drains.has(form)) next.drains.set(form, startMs);
+      for (const part of next.due.keys())
+        if (formIn(part) === form) next.draining.set(part, pendingOf(next, part));
+    }
     next.starts.delete(form);
   }
   for (const { form, life, increase: amounts, window } of promised.meanings) {
@@ -153,12 +105,40 @@ export function takeIn(
 
 /** What of it Dynatrace has, as far as the state will know once it is written. */
 export function settle(account: Account, point: DecodedPoint, refused: boolean, tickMs: number): void {
-  const { form, parts } = partsOf(point);
-  for (const [i, amount] of parts) add(refused ? account.refused : account.delivered, `${form}/${i}`, amount);
-  const current = account.known?.series.get(keyOf(point))?.form;
-  const drained = account.drains.delete(form);
-  account.starts.set(drained ? (current ?? form) : form, tickMs);
-  if (drained) account.drained.add(form);
+  const { forms, isRepeated } = sourcesOf(account, point);
+  if (isRepeated) return;
+  const column = refused ? account.refused : account.delivered;
+  for (const [i, amount] of partsOf(point).parts) {
+    let rest = amount;
+    for (const form of forms) {
+      // To the last one what is left, whatever it owes: what does not fit is seen there.
+      const share = form === forms.at(-1) ? rest : owedNow(account, `${form}/${i}`);
+      add(column, `${form}/${i}`, share);
+      rest -= share;
+    }
+  }
+  for (const form of forms) {
+    const current = account.known?.series.get(keyIn(form))?.form;
+    const drained = account.drains.delete(form);
+    account.starts.set(drained ? (current ?? form) : form, tickMs);
+    if (drained) account.drained.add(form);
+  }
+}
+
+/** Before any of the body's points is settled: a sum is exactly what its engines owe. */
+export function checkSums(account: Account, points: readonly DecodedPoint[], evaluate: Evaluate): void {
+  for (const point of points) {
+    const sources = sourcesOf(account, point);
+    if (sources.forms[0] === partsOf(point).form) continue;
+    for (const [i, amount] of partsOf(point).parts) {
+      const should = pendingIn(account, sources, i);
+      evaluate(
+        'D1 engines are summed',
+        amount === should,
+        () => `${account.instance} ${printPoint(point)}: part ${i} is ${amount}, ${should} in truth`,
+      );
+    }
+  }
 }
 
 /** What is left of a part that was given up: nothing, or what its sum fell by, which is owed to us. */
@@ -224,39 +204,18 @@ export function heldBy(item: TargetItem | undefined): Map<string, number> {
   return held;
 }
 
-/** The form of a delta point, and its parts as the state numbers them. */
-export function partsOf(point: DecodedPoint): {
-  readonly form: string;
-  readonly parts: readonly (readonly [i: number, amount: number])[];
-} {
-  const { histogram, value = NaN } = point;
-  if (histogram !== undefined) {
-    const amounts = [histogram.sum ?? NaN, ...histogram.buckets];
-    return { form: formOf('histogram', keyOf(point), histogram.bounds), parts: [...amounts.entries()] };
-  }
-  const summary = /^size_(sum|count)$/.exec(point.name);
-  if (summary !== null) return { form: 'summary size', parts: [[summary[1] === 'sum' ? 0 : 1, value]] };
-  return { form: formOf('counter', keyOf(point), []), parts: [[0, value]] };
-}
-
-/** The series' key; of a summary's two points it is the same. */
-export function keyOf(point: DecodedPoint): string {
-  const labels = point.attributes
-    .filter(([key]) => key === 'model')
-    .map((pair) => `{model=${JSON.stringify(pair[1])}}`);
-  return `${point.name.replace(/^size_(sum|count)$/, 'size')}${labels.join('')}`;
-}
-
 /** D2, D3, D11 of one point, as it is posted; `account` has taken in this run's page. */
 export function checkPoint(account: Account, point: DecodedPoint, tickMs: number, evaluate: Evaluate): void {
   const about = (): string => `${instanceOf(point)} ${printPoint(point)} at ${secondsOf(tickMs)}`;
   const [startMs, endMs] = [Number(point.startNs / 1_000_000n), Number(point.timeNs / 1_000_000n)];
   evaluate('D3 ends at the tick', endMs === tickMs, about);
   if (point.type === 'gauge') return;
-  const { form, parts } = partsOf(point);
+  const { parts } = partsOf(point);
   evaluate('D6 filtered series never leave', !isFiltered(point.name), about);
   const isDelta = point.temporality === 'delta' && (point.type === 'histogram' || point.monotonic);
-  const expectedMs = account.drains.get(form) ?? account.starts.get(form);
+  const starts = sourcesOf(account, point).forms.map((form) => startOf(account, form) ?? NaN);
+  // Of several windows the earliest (D3).
+  const expectedMs = starts.length === 0 || starts.some(Number.isNaN) ? undefined : Math.min(...starts);
   evaluate('D11 identity', isDelta && expectedMs !== undefined, about);
   evaluate(
     'D2 never negative',

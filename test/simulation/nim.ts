@@ -11,13 +11,18 @@ export interface NimKind {
   readonly framed: boolean;
   /** How long its first process had been running when the world began. */
   readonly ageS: number;
+  /** Whose names its first process shows: none, those of NIM 1.x, or those of its engines. */
+  readonly release: Release;
 }
+
+export type Release = 0 | 1 | 2;
 
 /** One life of one process. */
 export interface NimProcess {
   readonly id: string;
   /** On our clock. */
   readonly startMs: number;
+  readonly release: Release;
   bounds: readonly number[];
   /** How often its histograms began anew. */
   generation: number;
@@ -86,7 +91,19 @@ interface Spec {
   readonly kind: ShownSeries['kind'];
   readonly perModel?: true;
   readonly machine?: true;
+  /** Only pages of this release have it. */
+  readonly release?: Release;
+  /** Label sets beside those of models. */
+  readonly labels?: readonly Labels[];
 }
+
+/** Names and values, sorted by name. */
+type Labels = Readonly<Record<string, string>>;
+
+const ENGINES = ['0', '1'].map((engine) => ({ engine }));
+const FINISHES = ENGINES.flatMap(({ engine }) =>
+  ['stop', 'abort'].map((reason) => ({ engine, finished_reason: reason })),
+);
 
 const SPECS: readonly Spec[] = [
   { name: 'requests_total', kind: 'counter' },
@@ -96,6 +113,11 @@ const SPECS: readonly Spec[] = [
   { name: 'size', kind: 'summary' },
   { name: 'python_gc_total', kind: 'counter' },
   { name: 'DCGM_energy_total', kind: 'counter', machine: true },
+  { name: 'prompt_tokens_total', kind: 'counter', release: 1 },
+  { name: 'time_to_first_token_seconds', kind: 'histogram', release: 1 },
+  { name: 'vllm:prompt_tokens_total', kind: 'counter', release: 2, labels: ENGINES },
+  { name: 'vllm:request_success_total', kind: 'counter', release: 2, labels: FINISHES },
+  { name: 'vllm:time_to_first_token_seconds', kind: 'histogram', release: 2, labels: ENGINES },
 ];
 
 /** Series that are never sent by choice. */
@@ -112,7 +134,7 @@ export function createNim(kind: NimKind, nowMs: number): Nim {
   const nim: Nim = {
     kind,
     processes: [],
-    machine: createProcess('machine', nowMs - LONG_AGO_MS),
+    machine: createProcess('machine', nowMs - LONG_AGO_MS, 0),
     lives: 0,
   };
   begin(nim, nowMs - kind.ageS * 1_000);
@@ -120,14 +142,14 @@ export function createNim(kind: NimKind, nowMs: number): Nim {
   return nim;
 }
 
-function createProcess(id: string, startMs: number): NimProcess {
+function createProcess(id: string, startMs: number, release: Release): NimProcess {
   const models = new Map([[FIRST_MODEL as string, startMs]]);
-  return { id, startMs, bounds: FIRST_BOUNDS, generation: 0, models, values: new Map() };
+  return { id, startMs, release, bounds: FIRST_BOUNDS, generation: 0, models, values: new Map() };
 }
 
 /** A new life; the older ones stay, in case one of them answers again. */
-export function begin(nim: Nim, startMs: number): NimProcess {
-  const process = createProcess(`life ${nim.lives++}`, startMs);
+export function begin(nim: Nim, startMs: number, release = nim.processes.at(-1)?.release): NimProcess {
+  const process = createProcess(`life ${nim.lives++}`, startMs, release ?? nim.kind.release);
   nim.processes.push(process);
   return process;
 }
@@ -164,15 +186,20 @@ function amountOf(load: number, i: number): number {
   return Math.max(0, (mixed % 9) - 3);
 }
 
-function* seriesOf({
-  models,
-  id,
-}: NimProcess): Iterable<Spec & { readonly key: string; readonly model?: string }> {
+type SpecifiedSeries = Spec & { readonly key: string; readonly own: Labels; readonly model?: string };
+
+function* seriesOf({ models, id, release }: NimProcess): Iterable<SpecifiedSeries> {
   for (const spec of SPECS) {
     if ((spec.machine === true) !== (id === 'machine')) continue;
-    if (spec.perModel !== true) yield { ...spec, key: spec.name };
-    else for (const model of models.keys()) yield { ...spec, key: `${spec.name}{model="${model}"}`, model };
+    if (spec.release !== undefined && spec.release !== release) continue;
+    if (spec.perModel === true)
+      for (const model of models.keys()) yield { ...specified(spec, { model }), model };
+    else for (const own of spec.labels ?? [{}]) yield specified(spec, own);
   }
+}
+
+function specified(spec: Spec, own: Labels): SpecifiedSeries {
+  return { ...spec, own, key: `${spec.name}${labelText(own)}` };
 }
 
 function valuesOf({ values, bounds }: NimProcess, key: string, kind: ShownSeries['kind']): number[] {
@@ -242,7 +269,7 @@ export function show(
       const values = [...valuesOf(owner, spec.key, spec.kind)];
       const isNan = nan !== undefined && spec.name === 'tokens_total';
       const bounds = spec.kind === 'histogram' ? owner.bounds : [];
-      for (const text of linesOf(spec.name, spec.kind, spec.model, bounds, isNan ? [NaN] : values))
+      for (const text of linesOf(spec, bounds, isNan ? [NaN] : values))
         lines.push({ text, key: spec.key, family: own });
       const createdMs =
         isOpenMetrics && owner !== nim.machine
@@ -250,7 +277,7 @@ export function show(
           : undefined;
       if (createdMs !== undefined)
         lines.push({
-          text: `${own}_created${labelsOf(spec.model)} ${createdMs / 1000}`,
+          text: `${own}_created${labelText(spec.own)} ${createdMs / 1000}`,
           key: spec.key,
           family: own,
           created: true,
@@ -289,31 +316,28 @@ export function show(
 }
 
 function linesOf(
-  name: string,
-  kind: ShownSeries['kind'],
-  model: string | undefined,
+  { name, kind, own }: SpecifiedSeries,
   bounds: readonly number[],
   values: readonly number[],
 ): readonly string[] {
-  if (kind === 'counter') return [`${name}${labelsOf(model)} ${values[0]}`];
+  const labels = labelText(own);
+  if (kind === 'counter') return [`${name}${labels} ${values[0]}`];
   const [sum = 0, ...counts] = values;
   const total = counts.reduce((all, one) => all + one, 0);
-  const ends = [`${name}_count${labelsOf(model)} ${total}`, `${name}_sum${labelsOf(model)} ${sum}`];
+  const ends = [`${name}_count${labels} ${total}`, `${name}_sum${labels} ${sum}`];
   if (kind === 'summary') return ends;
   let below = 0;
   const buckets = [...bounds, '+Inf'].map((bound, i) => {
     below += counts[i] ?? 0;
-    return `${name}_bucket${labelsOf(model, `le="${bound}"`)} ${below}`;
+    return `${name}_bucket${labelText({ ...own, le: String(bound) })} ${below}`;
   });
   return [...buckets, ...ends];
 }
 
-function labelsOf(model: string | undefined, more?: string): string {
-  const labels = [
-    ...(model === undefined ? [] : [`model="${model}"`]),
-    ...(more === undefined ? [] : [more]),
-  ];
-  return labels.length === 0 ? '' : `{${labels.join(',')}}`;
+/** `{engine="0"}`, empty without labels. */
+export function labelText(labels: Labels): string {
+  const words = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+  return words.length === 0 ? '' : `{${words.join(',')}}`;
 }
 
 function emptied({ life, scrapedAtMs }: ShownPage): ShownPage {

@@ -11,6 +11,9 @@ interface Line {
   readonly fields: LogRecord;
 }
 
+const MAX_POINTS_TOGETHER = 4;
+/** Of a much larger body six uneven divisions, in vain as they may be, need not single out the poison. */
+const MAX_POINTS_SOUGHT = 40;
 const REASONS = ['initial', 'replica_flip', 'bucket_mismatch'] as const;
 
 export function checkReport(run: Run, lines: readonly Line[], evaluate: Evaluate): void {
@@ -46,12 +49,16 @@ export function checkPoison(
 ): void {
   const { bodies } = run;
   const met = new Set(bodies.map(({ fault }) => fault));
-  const isPoisoned = met.has('poison') && met.has(undefined) && !met.has('too_large');
-  // A body may be halved until it holds one series, of which a summary is two points.
+  const isPoisoned =
+    met.has('poison') &&
+    met.has(undefined) &&
+    !met.has('too_large') &&
+    bodies.every(({ points }) => points.length <= MAX_POINTS_SOUGHT);
+  // A body may be halved until it holds what moves together: finished requests of all engines are four points.
   const isLimited =
     met.has('too_large') &&
     !met.has('poison') &&
-    bodies.every(({ fault, points }) => fault !== 'too_large' || points.length > 2);
+    bodies.every(({ fault, points }) => fault !== 'too_large' || points.length > MAX_POINTS_TOGETHER);
   const isClear =
     run.lostBefore === 0 &&
     run.excuses.size === 0 &&

@@ -3,14 +3,13 @@ import type { DecodedPoint } from '../../functions/cli/world/otlp-decoder.ts';
 import type { TargetItem } from '../../functions/core/ports.ts';
 import { instanceOf, printPoint } from '../fakes/ports.ts';
 import type { ShardItem } from '../fakes/store.ts';
+import { type Account, NOTHING_SHOWN, add, newAccount } from './account.ts';
 import {
-  type Account,
   type Evaluate,
-  add,
+  checkSums,
   checkPoint,
   forgetFalls,
   giveUp,
-  newAccount,
   secondsOf,
   settle,
   takeIn,
@@ -162,7 +161,7 @@ export function createBook(
       for (const point of body.points) {
         if (isSelf(point)) continue;
         const instance = instanceOf(point);
-        const account = run.previews.get(instance)?.account ?? accounts.get(instance);
+        const account = run.previews.get(instance)?.account ?? withoutPage(accounts.get(instance));
         evaluate('D11 identity', account !== undefined, at);
         if (account === undefined) continue;
         checkPoint(account, point, run.tickMs, evaluate);
@@ -206,10 +205,15 @@ export function createBook(
         taken.set(instance, run.id);
         add(pages, instance, 1);
       }
+      if (page === undefined) account = { ...account, shown: NOTHING_SHOWN };
       for (const { outcome, stored, rejected, settled } of run.bodies) {
         if (outcome !== 'accepted' && outcome !== 'partial') continue;
         if (settled.has(instance)) continue;
         settled.add(instance);
+        const deltas = [...stored, ...rejected].filter(
+          (point) => point.type !== 'gauge' && instanceOf(point) === instance,
+        );
+        checkSums(account, deltas, evaluate);
         for (const [kept, refused] of [
           [stored, false],
           [rejected, true],
@@ -240,6 +244,11 @@ export function createBook(
       unsure.delete(instance);
     },
   };
+}
+
+/** A scrape that failed shows nothing. */
+function withoutPage(account: Account | undefined): Account | undefined {
+  return account === undefined ? undefined : { ...account, shown: NOTHING_SHOWN };
 }
 
 /** What the product says of itself, and not of a target. */

@@ -80,6 +80,7 @@ function createSimulation(plan: Plan, tally: Tally) {
   let workers = 0;
   let memory = createMemory();
   let refusesAll = false;
+  let metricNames: 'nim' | 'raw' = 'nim';
   const open = new Set<Run>();
   /** What was said in the log since the step began. */
   const alarms = new Set<string>();
@@ -236,11 +237,14 @@ function createSimulation(plan: Plan, tally: Tally) {
   };
   const schedule = async (scheduledMs: number): Promise<void> => {
     const named = places.filter(({ vanishedUntil }) => ticks >= vanishedUntil);
-    const value = named.map(({ address }) => address).join(' ');
+    const value = documentOf(
+      named.map(({ address }) => address),
+      metricNames,
+    );
     const how = note(take('dispatch'));
     const documents = [
       { name: '/nim-to-dynatrace/targets/nim', value, version: 1, type: 'String' as const },
-    ].filter(() => value !== '');
+    ].filter(() => named.length > 0);
     const parameters = {
       targetDocuments: () =>
         Promise.resolve(
@@ -262,6 +266,7 @@ function createSimulation(plan: Plan, tally: Tally) {
         maxStalenessMs: MAX_STALENESS_MS,
         memory: dispatchMemory,
         owing: { keys: () => Promise.resolve(owingKeys()) },
+        record: () => Promise.resolve(undefined),
         queue: queuePort(queue, () => (how === 'unsent' || how === 'lost' ? how : undefined)),
         log: memoryLog((event) => evaluate('nothing is thrown', event !== 'bug', () => event)),
         metrics: { publish: () => undefined },
@@ -305,6 +310,7 @@ function createSimulation(plan: Plan, tally: Tally) {
     tally.ticks++;
     mischief.begin(planned);
     alarms.clear();
+    metricNames = note(take('names')) ?? metricNames;
     const pause = take('pause');
     if (pause !== undefined) happened('pause');
     if (pause?.vanishes === true) (places[0] as Place).vanishedUntil = ticks + 2;
@@ -375,6 +381,13 @@ function createSimulation(plan: Plan, tally: Tally) {
     if (broken !== undefined) throw new Error(broken);
   };
   return { step, calmDown };
+}
+
+/** Both ways of writing the same targets. */
+function documentOf(addresses: readonly string[], metricNames: 'nim' | 'raw'): string {
+  if (metricNames === 'nim') return addresses.join(' ');
+  const job = { job_name: 'nim', static_configs: [{ targets: addresses }] };
+  return JSON.stringify({ scrape_configs: [{ ...job, dynatrace: { metric_names: metricNames } }] });
 }
 
 function bytes(text: string): Uint8Array {

@@ -16,7 +16,7 @@ const IDENTITY =
 /** In the order of their keys. */
 export function readAttributes({ entries }: YamlMapping, { findings }: Reading): Attributes {
   const read = entries.flatMap(({ key, at, value }): readonly (readonly [string, string])[] => {
-    const cause = keyProblem(key);
+    const cause = attributeProblem(key);
     if (cause !== undefined) {
       findings.problem(at, `cannot use the attribute ${quote(key)}: ${cause}`);
       return [];
@@ -37,11 +37,12 @@ export function readAttributes({ entries }: YamlMapping, { findings }: Reading):
   return Object.fromEntries(read.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function keyProblem(key: string): string | undefined {
+/** Why no attribute can have this key: cause and remedy. */
+export function attributeProblem(key: string): string | undefined {
   if (key.length > MAX_DIMENSION_KEY_LENGTH)
     return `it is longer than ${MAX_DIMENSION_KEY_LENGTH} characters; shorten it`;
   const taken = dimensionKey(key);
-  if (taken !== key) {
+  if (taken !== key || key === '') {
     const remedy = taken === '' ? 'begin with a letter from a to z' : `write ${taken}`;
     return `Dynatrace takes lower case letters, digits, dots, hyphens and underscores; ${remedy}`;
   }

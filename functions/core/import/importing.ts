@@ -25,8 +25,7 @@ import type { OpenTexts } from './environment.ts';
 import { storingExporter } from './exporters.ts';
 import { nestFlattened } from './flattened.ts';
 import { flattenedTargets, withChanges, withExternalLabels } from './jobs.ts';
-import { changesOf } from './processors.ts';
-import type { JobChanges } from './processors.ts';
+import { type JobChanges, NONE, changesOf } from './processors.ts';
 import { createSecretStore, withoutSecrets } from './secrets.ts';
 import type { Names, SecretStore } from './secrets.ts';
 import { checkRelabel } from '../relabel/relabel.ts';
@@ -110,7 +109,7 @@ function importText(text: string, options: ImportOptions, findings: Findings): S
     return NOTHING;
   }
   return importSources(
-    [{ root: fileOf(root), labelsOverride: false, changes: UNCHANGED }],
+    [{ root: fileOf(root), labelsOverride: false, changes: NONE }],
     new Map(),
     options,
     findings,
@@ -138,8 +137,6 @@ function importCollector(written: YamlNode, options: ImportOptions, findings: Fi
     stored: [...storingExporter(collector, { prefix: options.prefix, findings, open }), ...stored],
   };
 }
-
-const UNCHANGED: JobChanges = { labels: [], metricRules: [] };
 
 /** A Prometheus configuration, and what happens to its metrics afterwards. */
 interface Source {

@@ -48,14 +48,27 @@ export function withExternalLabels(
   return { ...changes, labels: [...external, ...changes.labels] };
 }
 
-export function withChanges(
-  config: YamlMapping,
-  { labels, metricRules, initialValue }: JobChanges,
-): YamlMapping {
-  let own = labels.reduce(withLabel, config);
-  own = withRules(own, 'metric_relabel_configs', metricRules);
-  if (initialValue === undefined || childOf(own, 'dynatrace') !== undefined) return own;
-  return withEntry(own, 'dynatrace', mappingAt(initialValue.at, { initial_value: initialValue }));
+export function withChanges(config: YamlMapping, changes: JobChanges): YamlMapping {
+  const labelled = changes.labels.reduce(withLabel, config);
+  return withOptions(withRules(labelled, 'metric_relabel_configs', changes.metricRules), changes);
+}
+
+/** Options under `dynatrace:`; what the job says itself there stays. */
+function withOptions(config: YamlMapping, { attributes, initialValue }: JobChanges): YamlMapping {
+  const [first] = attributes;
+  const options = {
+    initial_value: initialValue,
+    attributes:
+      first && mappingAt(first.at, Object.fromEntries(attributes.map(({ name, value }) => [name, value]))),
+  };
+  const written = childOf(config, 'dynatrace') ?? mappingAt(config.at, {});
+  if (written.kind !== 'mapping') return config;
+  const own = Object.entries(options).reduce(
+    (mapping, [key, value]) =>
+      value === undefined || childOf(mapping, key) !== undefined ? mapping : withEntry(mapping, key, value),
+    written,
+  );
+  return own.entries.length === 0 ? config : withEntry(config, 'dynatrace', own);
 }
 
 /**

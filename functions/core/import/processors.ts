@@ -1,6 +1,8 @@
 /** What a Collector's processors mean for the jobs whose metrics go through them. */
 import { parseDuration } from '../duration.ts';
 import type { Findings } from '../config/findings.ts';
+import { attributeProblem } from '../config/static-attributes.ts';
+import { MAX_DIMENSION_VALUE_LENGTH, dimensionKey } from '../dynatrace.ts';
 import { nameOfComponent } from './collector.ts';
 import type { Component } from './collector.ts';
 import { describeOpen, outsideOf } from './environment.ts';
@@ -18,8 +20,16 @@ export interface StaticLabel {
   readonly overrides: boolean;
 }
 
+/** A dimension that all points of a job get, where no label says otherwise. */
+export interface StaticAttribute extends StaticLabel {
+  /** On the data point, which wins over the resource. */
+  readonly ofPoint: boolean;
+}
+
 export interface JobChanges {
   readonly labels: readonly StaticLabel[];
+  /** One of each name. */
+  readonly attributes: readonly StaticAttribute[];
   /** For the end of `metric_relabel_configs`. */
   readonly metricRules: readonly YamlMapping[];
   readonly initialValue?: YamlText;
@@ -34,15 +44,27 @@ export function changesOf(processors: readonly Component[], context: Context): J
   return processors.map((processor) => changesOfOne(processor, context)).reduce(joined, NONE);
 }
 
-const NONE: JobChanges = { labels: [], metricRules: [] };
+export const NONE: JobChanges = { labels: [], attributes: [], metricRules: [] };
 
 function joined(one: JobChanges, other: JobChanges): JobChanges {
   return {
     ...one,
     ...other,
     labels: [...one.labels, ...other.labels],
+    attributes: strongest([...one.attributes, ...other.attributes]),
     metricRules: [...one.metricRules, ...other.metricRules],
   };
+}
+
+/** In the order of the processors: what is inserted stays behind what is there, what is upserted replaces it. */
+function strongest(attributes: readonly StaticAttribute[]): readonly StaticAttribute[] {
+  const byName = new Map<string, StaticAttribute>();
+  for (const next of attributes) {
+    const old = byName.get(next.name);
+    const wins = old === undefined || (old.ofPoint === next.ofPoint ? next.overrides : next.ofPoint);
+    if (wins) byName.set(next.name, next);
+  }
+  return [...byName.values()];
 }
 
 function changesOfOne(processor: Component, context: Context): JobChanges {
@@ -65,7 +87,7 @@ function changesOfOne(processor: Component, context: Context): JobChanges {
       return { ...NONE, metricRules: readFilter(processor, context) };
     case 'attributes':
     case 'resource':
-      return { ...NONE, labels: readActions(processor, context) };
+      return readActions(processor, context);
     default:
       findings.problem(
         at,
@@ -118,37 +140,43 @@ function minutesOrHours(durationMs: number): string {
 /** Labels that say which job and target a series is of: the product's own business. */
 const IDENTITY = /^(?:job|instance|service\.name|service\.instance\.id|__.*|)$/;
 
-/** Actions of `attributes` and `resource` processors that are the same as a label of each target. */
-function readActions(processor: Component, { findings, open }: Context): readonly StaticLabel[] {
+/** A label that a page in Prometheus' classic notation may have itself. */
+const LABEL = /^[a-zA-Z_]\w*$/;
+
+/**
+ * Actions of `attributes` and `resource` processors. Where a label of the page may stay as it is, each is an attribute
+ * of the job's points, which changes no series; what is to win over the page is a label of the target.
+ */
+function readActions(processor: Component, { findings, open }: Context): JobChanges {
   const { node, id, at, type } = processor;
   const name = `processor ${nameOfComponent(id)}`;
-  const refuse = (place: YamlPlace, what: string, cause: string): readonly StaticLabel[] => {
-    const remedy = 'write it as labels or relabel rules of the documents, if it is needed';
+  const refuse = (place: YamlPlace, what: string, cause: string): JobChanges => {
+    const remedy = 'write it as attributes, labels or relabel rules of the documents, if it is needed';
     findings.problem(place, `cannot carry over ${what} of ${name}: ${cause}; ${remedy}`);
-    return [];
+    return NONE;
   };
   const selected = ['include', 'exclude'].find((key) => childOf(node, key) !== undefined);
-  if (selected !== undefined) return refuse(at, selected, 'a label is for all series of a job');
+  if (selected !== undefined) return refuse(at, selected, 'an attribute is for all series of a job');
   const list = childOf(node, type === 'resource' ? 'attributes' : 'actions');
-  return itemsOf(list).flatMap((action): readonly StaticLabel[] => {
+  const read = itemsOf(list).map((action): JobChanges => {
     const verb = textOf(childOf(action, 'action'));
     const key = textOf(childOf(action, 'key')) ?? '';
     const value = childOf(action, 'value');
-    if ((verb !== 'insert' && verb !== 'upsert') || value?.kind !== 'text') {
-      return refuse(action.at, 'an action', 'only insert and upsert of a value are labels');
-    }
-    if (IDENTITY.test(key)) {
-      return refuse(
-        action.at,
-        'an action',
-        'job and instance name the series; they are job_name and the address',
-      );
-    }
+    if ((verb !== 'insert' && verb !== 'upsert') || value?.kind !== 'text')
+      return refuse(action.at, 'an action', 'only insert and upsert of a value are constant');
+    const attribute = dimensionKey(key);
+    if (IDENTITY.test(key) || attributeProblem(attribute) !== undefined)
+      return refuse(action.at, 'an action', 'which series a point is of is told by job_name and the address');
     const outside = outsideOf(value, open);
     if (outside !== undefined) {
       findings.problem(value.at, describeOpen('a value', outside));
-      return [];
+      return NONE;
     }
-    return [{ name: key, at: action.at, value, overrides: verb === 'upsert' }];
+    const said = { name: key, at: action.at, value, overrides: verb === 'upsert' };
+    if (type === 'attributes' && said.overrides && LABEL.test(key)) return { ...NONE, labels: [said] };
+    if (value.text === '' || value.text.length > MAX_DIMENSION_VALUE_LENGTH)
+      return refuse(action.at, 'an action', 'Dynatrace takes no such value, as it is empty or too long');
+    return { ...NONE, attributes: [{ ...said, name: attribute, ofPoint: type === 'attributes' }] };
   });
+  return read.reduce(joined, NONE);
 }

@@ -30,8 +30,8 @@ export type SampleLabels =
   /** The scrape fails as a whole, as in Prometheus. */
   | { readonly code: 'label_limit'; readonly message: string };
 
-/** A series as the page names it; labels may still hold empty values. */
-export type ExposedSeries = Pick<Series, 'name' | 'labels'>;
+/** A series as the page names it. */
+export type ExposedSeries = Pick<Series, 'name' | 'labels' | 'emptied'>;
 
 const NAME = '__name__';
 
@@ -72,7 +72,7 @@ export function mergeTargetLabels(
     const value = targetLabels[i + 1] as string;
     const scraped = getLabel(builder, name);
     if (honorLabels) {
-      if (scraped === '' && !hasLabel(series.labels, name)) setLabel(builder, name, value);
+      if (scraped === '' && series.emptied?.includes(name) !== true) setLabel(builder, name, value);
       continue;
     }
     if (scraped !== '') clashes.push(name, scraped);
@@ -90,10 +90,6 @@ function withName({ name, labels }: ExposedSeries): Labels {
   const after = labels.findIndex((text, i) => i % 2 === 0 && text > NAME);
   const at = after < 0 ? labels.length : after;
   return [...labels.slice(0, at), NAME, name, ...labels.slice(at)];
-}
-
-function hasLabel(labels: Labels, name: string): boolean {
-  return labels.some((text, i) => i % 2 === 0 && text === name);
 }
 
 function shortestFirst(labels: Labels): readonly { readonly name: string; readonly value: string }[] {
