@@ -2,6 +2,7 @@
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import type { DoctorPorts } from '../core/doctor/diagnosing.ts';
 import type { Place } from '../core/doctor/place.ts';
+import type { Peer } from '../core/doctor/probe.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { sleepMs } from './clock.ts';
@@ -16,10 +17,12 @@ interface DoctorPortsDeps {
   /** Of targets. */
   readonly secrets: Secrets;
   /** Dynatrace's; undefined: none. */
-  readonly endpoint: string | undefined;
-  readonly token: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly token?: string | undefined;
   /** PEM, trusted beside the authorities that Node trusts. */
-  readonly ca?: string;
+  readonly ca?: string | undefined;
+  /** Every request goes through it; look-up and connection are then checked as far as it. */
+  readonly proxy?: URL | undefined;
   /** Default: here. */
   readonly place?: Place;
 }
@@ -28,8 +31,9 @@ export function createDoctorPorts(deps: DoctorPortsDeps): DoctorPorts {
   const { clock, secrets, endpoint, token, place = 'here' } = deps;
   const inVpc = place === 'here' ? undefined : place === 'lambda_in_vpc';
   const ca = deps.ca === undefined ? {} : { ca: deps.ca };
+  const { proxy } = deps;
   const anew = async <Answer>(ask: (http: Http) => Promise<Answer>): Promise<Answer> => {
-    const http = createHttp({ clock, ...ca });
+    const http = createHttp({ clock, proxy, ...ca });
     try {
       return await ask(http);
     } finally {
@@ -39,6 +43,7 @@ export function createDoctorPorts(deps: DoctorPortsDeps): DoctorPorts {
   return {
     clock,
     place,
+    ...(proxy === undefined ? {} : { proxy: peerOf(proxy) }),
     sleepMs,
     probe: createProbe({ clock, secrets, ...ca }),
     scrape: (target, deadlineMs) =>
@@ -62,4 +67,9 @@ export function createDoctorPorts(deps: DoctorPortsDeps): DoctorPorts {
       }),
     fits: createPacking(BASELINE_DICTIONARY).fits,
   };
+}
+
+/** As the tunnel is opened: without TLS, port 80 where there is none. */
+function peerOf({ hostname, port }: URL): Peer {
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) };
 }

@@ -7,6 +7,7 @@ import { createTarget } from '../core/targets.ts';
 import { MAX_SHARD_TARGETS } from '../core/work.ts';
 import type { Deployed } from './doctor-deployed.ts';
 import { type CliOption, type GivenOptions, optionLines, parseOptions, readOutput } from './options.ts';
+import { STACK_NAME } from './status-options.ts';
 
 export const TOKEN_VARIABLE = 'DT_API_TOKEN';
 
@@ -111,8 +112,6 @@ export function readDoctorOptions(args: readonly string[]): ReadDoctorOptions {
   return problems.length > 0 ? { code: 'wrong', problems } : { code: 'settings', settings };
 }
 
-/** CloudFormation: letters, digits and hyphens, at most 128; the ARN of a stack is taken as well. */
-const STACK = /^(?:[A-Za-z][A-Za-z0-9-]{0,127}|arn:aws[\w-]*:cloudformation:[\w:/-]{1,300})$/;
 /** Lambda: a name, or an ARN, with a qualifier or without. */
 const FUNCTION = /^[\w:$-]{1,170}$/;
 
@@ -125,7 +124,7 @@ function readDeployed({ text, texts, positionals }: GivenOptions, problems: stri
   }
   if (stack !== undefined && (scrape ?? dispatch) !== undefined)
     problems.push('cannot use --stack with the names of functions: it has them; write one of both');
-  if (stack !== undefined && !STACK.test(stack))
+  if (stack !== undefined && !STACK_NAME.test(stack))
     problems.push(`cannot use --stack ${stack}: it is no name of a stack; write it as CloudFormation does`);
   for (const name of [scrape, dispatch]) {
     if (name !== undefined && !FUNCTION.test(name))

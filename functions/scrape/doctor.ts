@@ -13,7 +13,7 @@ import {
   writeProblem,
 } from '../core/doctor/request.ts';
 import type { Clock } from '../core/ports.ts';
-import type { Secrets } from '../core/secrets.ts';
+import type { SecretPlace, Secrets } from '../core/secrets.ts';
 
 /** As core/doctor/request writes it. */
 export interface DoctorEvent {
@@ -24,14 +24,18 @@ export interface DoctorDeps {
   readonly clock: Clock;
   readonly site: Site;
   readonly fixedEndpoint: string | undefined;
-  readonly tokenName: string;
+  readonly tokenPlace: SecretPlace;
   /** Without a memory. */
-  readonly parameters: () => Pick<Parameters, 'endpoint' | 'token'>;
+  readonly openSources: () => Sources;
+  readonly wayToDynatrace: { readonly proxy: URL | undefined; readonly ca: string | undefined };
   readonly secrets: Secrets;
   readonly tableName: string;
   readonly table: (deadlineMs: number) => Promise<readonly TableAnswer[]>;
   readonly log: Log;
 }
+
+/** Where endpoint and token are read. */
+export type Sources = Pick<Parameters, 'endpoint' | 'token'>;
 
 /** Left of the function's own time, so that the answer gets out. */
 const MARGIN_MS = 1_000;
@@ -41,11 +45,11 @@ export async function answerDoctor(
   deps: DoctorDeps,
   remainingMs: number,
 ): Promise<object> {
-  const { clock, site, fixedEndpoint, tokenName, secrets, tableName, table, log } = deps;
+  const { clock, site, fixedEndpoint, tokenPlace, secrets, tableName, table, log } = deps;
   const deadlineMs = clock.monotonicMs() + Math.min(DOCTOR_BUDGET_MS, remainingMs - MARGIN_MS);
   const request = readDiagnoseRequest(doctor);
   if (request.code === 'malformed') return writeProblem(request.message);
-  const parameters = deps.parameters();
+  const sources = deps.openSources();
   const diagnoses = await diagnoseDeployed(
     request,
     {
@@ -53,16 +57,18 @@ export async function answerDoctor(
       site,
       endpoint: (untilMs) =>
         fixedEndpoint === undefined
-          ? parameters.endpoint(untilMs)
+          ? sources.endpoint(untilMs)
           : Promise.resolve({ code: 'read', value: fixedEndpoint }),
       endpointName: fixedEndpoint === undefined ? `${site.prefix}/endpoint` : undefined,
-      token: (untilMs) => parameters.token(true, untilMs),
-      tokenName,
+      token: (untilMs) => sources.token(true, untilMs),
+      tokenPlace,
       secrets,
       referencesOf: secretsOf,
       tableName,
       table,
-      doctor: (endpoint, token) => createDoctorPorts({ clock, secrets, place: site.place, endpoint, token }),
+      toTargets: createDoctorPorts({ clock, secrets, place: site.place }),
+      toDynatrace: (endpoint, token) =>
+        createDoctorPorts({ clock, secrets, place: site.place, endpoint, token, ...deps.wayToDynatrace }),
     },
     deadlineMs,
   );

@@ -26,31 +26,32 @@ import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import { createMemory } from '../core/point-names.ts';
 import { type Secrets, placeOf, tokenNameOf } from '../core/secrets.ts';
 import { createToldOnce } from '../core/told-once.ts';
-import { type DoctorDeps, type DoctorEvent, answerDoctor } from './doctor.ts';
+import { type DoctorDeps, type DoctorEvent, type Sources, answerDoctor } from './doctor.ts';
 import { type WorkDeps, workOff } from './work-off.ts';
 
 const log = createLog({ service: 'scrape' });
 const clock = systemClock;
 const http = createHttp({ clock });
 /** Proxy and authorities of the way to Dynatrace are no business of the targets. */
-const dynatraceHttp = createHttp({ clock, proxy: optionalUrl('PROXY'), ca: optionalFile('CA_BUNDLE') });
+const wayToDynatrace = { proxy: optionalUrl('PROXY'), ca: optionalFile('CA_BUNDLE') };
 const ssm = new SSMClient();
 const secretsManager = new SecretsManagerClient();
 const prefix = required('PARAMETER_PREFIX');
 const tokenPlace = placeOf(optional('API_TOKEN') ?? `ssm:${tokenNameOf(prefix)}`) ?? unusable('API_TOKEN');
-const parameters = createParameters({
-  client: ssm,
-  prefix,
-  clock,
-  ...(tokenPlace.store === 'ssm' ? { tokenName: tokenPlace.name } : {}),
-});
-const token =
-  tokenPlace.store === 'ssm'
-    ? parameters.token
-    : createTokenByArn({ client: secretsManager, clock, ...tokenPlace });
 const fixedEndpoint = optional('ENDPOINT');
 const inVpc = optional('IN_VPC');
 const table = { client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock };
+
+/** Each with a memory of its own. */
+function openSources(): Sources {
+  const tokenName = tokenPlace.store === 'ssm' ? { tokenName: tokenPlace.name } : {};
+  const { endpoint, token } = createParameters({ client: ssm, prefix, clock, ...tokenName });
+  return tokenPlace.store === 'ssm'
+    ? { endpoint, token }
+    : { endpoint, token: createTokenByArn({ client: secretsManager, clock, ...tokenPlace }) };
+}
+
+const sources = openSources();
 
 /** What target documents may refer to: everything below `<prefix>/secrets/`, and what the deployment granted beside. */
 const targetSecrets = createSecrets({
@@ -75,11 +76,10 @@ const deps: WorkDeps = {
       inVpc: inVpc === undefined ? undefined : inVpc === 'true',
     }),
     export: createExport({
-      http: dynatraceHttp,
+      http: createHttp({ clock, ...wayToDynatrace }),
       clock,
-      endpoint: async (deadlineMs) =>
-        fixedEndpoint ?? known('endpoint', await parameters.endpoint(deadlineMs)),
-      token: async (fresh, deadlineMs) => known('API token', await token(fresh, deadlineMs)),
+      endpoint: async (deadlineMs) => fixedEndpoint ?? known('endpoint', await sources.endpoint(deadlineMs)),
+      token: async (fresh, deadlineMs) => known('API token', await sources.token(fresh, deadlineMs)),
       tokenRequired: true,
     }),
     state: createState({ ...table, dictionary: BASELINE_DICTIONARY }),
@@ -100,9 +100,10 @@ const doctorDeps: DoctorDeps = {
     prefix,
   },
   fixedEndpoint,
-  tokenName: tokenNameOf(prefix),
+  tokenPlace,
   // Anew for each diagnosis: what a run remembers says nothing of what can be read now.
-  parameters: () => createParameters({ client: ssm, prefix, clock }),
+  openSources,
+  wayToDynatrace,
   secrets: targetSecrets,
   tableName: table.tableName,
   table: createTableAccess(table),

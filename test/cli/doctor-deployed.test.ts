@@ -84,7 +84,7 @@ describe('a deployment', { concurrency: 2 }, () => {
     for (const line of [
       /^AWS, as the dispatch function sees it\n {2}ok {7}documents +\d+ ms +1 target documents, 1 targets\n/,
       /\nAWS, as the scrape function sees it\n {2}ok {7}dynamodb +\d+ ms +the table state answers/,
-      / {2}ok {7}stored_token +\d+ ms +\/nim-to-dynatrace\/secrets\/dt-api-token is there\n/,
+      / {2}ok {7}stored_token +\d+ ms +the parameter \/nim-to-dynatrace\/secrets\/dt-api-token is\n/,
       new RegExp(`\nhttp://${addressOf(deployment.nims[0]!)}/v1/metrics\n`),
       /\n {2}as its job says +\d+ +[\d,]+ +[\d.]+\n {2}preset core /,
       /\nDynatrace\n/,

@@ -1,5 +1,5 @@
 /** What AWS answered a deployed function, as checks, with the likeliest causes in AWS' own words. */
-import { type SecretAnswer, placeOf } from '../secrets.ts';
+import { type SecretAnswer, type SecretPlace, placeOf } from '../secrets.ts';
 import { type Check, failed, ok, told, warning } from './checks.ts';
 import type { Place } from './place.ts';
 
@@ -99,42 +99,47 @@ export function checkStoredEndpoint(
 ): Check {
   if (parameter === undefined) return ok('stored_endpoint', 'the endpoint is fixed by the deployment');
   const put = `aws ssm put-parameter --type String --name ${parameter} --value https://<environment>.live.dynatrace.com/api/v2/otlp`;
-  return checkParameter('stored_endpoint', answer, parameter, put, site, latencyMs);
+  return checkStored(
+    answer,
+    'stored_endpoint',
+    askedAt({ store: 'ssm', name: parameter }),
+    put,
+    site,
+    latencyMs,
+  );
 }
 
-/** No part of its value is told. `parameter`: where it is read. */
+/** No part of its value is told. `place`: where it is read. */
 export function checkStoredToken(
   answer: StoredValue,
-  parameter: string,
+  place: SecretPlace,
   site: Site,
   latencyMs: number,
 ): Check {
-  const put = `aws ssm put-parameter --type SecureString --name ${parameter} --value "$DT_API_TOKEN"`;
-  return checkParameter('stored_token', answer, parameter, put, site, latencyMs);
+  const put =
+    place.store === 'ssm'
+      ? `aws ssm put-parameter --type SecureString --name ${place.name} --value "$DT_API_TOKEN"`
+      : `aws secretsmanager put-secret-value --secret-id ${place.arn} --secret-string "$DT_API_TOKEN"`;
+  return checkStored(answer, 'stored_token', askedAt(place), put, site, latencyMs);
 }
 
-function checkParameter(
-  name: 'stored_endpoint' | 'stored_token',
+const STATES = { stored_endpoint: 'waiting_for_endpoint', stored_token: 'waiting_for_token' } as const;
+
+function checkStored(
   answer: StoredValue,
-  parameter: string,
+  name: keyof typeof STATES,
+  asked: Asked,
   put: string,
   site: Site,
   latencyMs: number,
 ): Check {
-  const asked = {
-    service: 'ssm',
-    action: 'ssm:GetParameter',
-    resource: `the parameter ${parameter}`,
-  } as const;
   switch (answer.code) {
     case 'read':
       return answer.problem === undefined
-        ? ok(name, `${parameter} is there`, latencyMs)
+        ? ok(name, `${asked.resource} is there`, latencyMs)
         : judged(name, 'warning', answer.problem, asked, site, latencyMs);
-    case 'absent': {
-      const state = name === 'stored_token' ? 'waiting_for_token' : 'waiting_for_endpoint';
-      return failed(name, `there is no parameter ${parameter}, or it is empty: ${state}`, put, latencyMs);
-    }
+    case 'absent':
+      return failed(name, `${asked.resource} is not there, or empty: ${STATES[name]}`, put, latencyMs);
     case 'failed':
       return judged(name, 'failed', answer.message, asked, site, latencyMs);
   }
@@ -166,7 +171,8 @@ export function checkSecrets(
   const bad = answers.flatMap(([reference, answer]) => {
     const sentence = answer.code === 'read' ? answer.problem : answer.message;
     if (sentence === undefined) return [];
-    const asked = askedFor(reference);
+    const place = placeOf(reference);
+    const asked = place === undefined ? undefined : askedAt(place);
     const status = answer.code === 'read' ? 'warning' : 'failed';
     if (asked === undefined || answer.code === 'absent' || answer.code === 'refused') {
       const check = told('stored_secret', status, sentence, latencyMs);
@@ -182,15 +188,16 @@ export function checkSecrets(
   return [ok('stored_secret', `${what} that its job refers to can be read`, latencyMs)];
 }
 
-function askedFor(reference: string): Asked | undefined {
-  const place = placeOf(reference);
-  switch (place?.store) {
+function askedAt(place: SecretPlace): Asked {
+  switch (place.store) {
     case 'ssm':
       return { service: 'ssm', action: 'ssm:GetParameter', resource: `the parameter ${place.name}` };
     case 'secrets_manager':
-      return { service: 'secretsmanager', action: 'secretsmanager:GetSecretValue', resource: place.arn };
-    default:
-      return undefined;
+      return {
+        service: 'secretsmanager',
+        action: 'secretsmanager:GetSecretValue',
+        resource: `the secret ${place.arn}`,
+      };
   }
 }
 

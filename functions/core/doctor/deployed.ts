@@ -4,7 +4,7 @@
  */
 import type { Target } from '../model.ts';
 import type { Clock } from '../ports.ts';
-import type { Secrets } from '../secrets.ts';
+import type { SecretPlace, Secrets } from '../secrets.ts';
 import {
   type Site,
   type StoredValue,
@@ -29,7 +29,7 @@ export interface DeployedPorts {
   readonly endpointName: string | undefined;
   /** Read anew: what is remembered does not count. */
   readonly token: (deadlineMs: number) => Promise<StoredValue>;
-  readonly tokenName: string;
+  readonly tokenPlace: SecretPlace;
   /** Of targets. */
   readonly secrets: Secrets;
   /** What the job of a target refers to. */
@@ -37,8 +37,9 @@ export interface DeployedPorts {
   readonly tableName: string;
   /** Every action that a run takes on the table, without an effect. */
   readonly table: (deadlineMs: number) => Promise<readonly TableAnswer[]>;
-  /** Towards this endpoint with this token. */
-  readonly doctor: (endpoint?: string, token?: string) => DoctorPorts;
+  readonly toTargets: DoctorPorts;
+  /** By the way that exports go, with this token. */
+  readonly toDynatrace: (endpoint: string, token: string | undefined) => DoctorPorts;
 }
 
 /** In the order in which they are read: AWS, the targets in their order, Dynatrace. */
@@ -49,7 +50,7 @@ export async function diagnoseDeployed(
 ): Promise<readonly Diagnosis[]> {
   const awsUntilMs = Math.min(deadlineMs, ports.clock.monotonicMs() + AWS_BUDGET_MS);
   const [ofTargets, ofSecrets, ofDeployment] = await Promise.all([
-    diagnoseTargets(targets, ports.doctor(), deadlineMs),
+    diagnoseTargets(targets, ports.toTargets, deadlineMs),
     Promise.all(targets.map((target) => diagnoseSecrets(target, ports, awsUntilMs))),
     deployment ? diagnoseDeployment(ports, awsUntilMs, deadlineMs) : undefined,
   ]);
@@ -62,7 +63,7 @@ export async function diagnoseDeployed(
 }
 
 async function diagnoseDeployment(ports: DeployedPorts, awsUntilMs: number, deadlineMs: number) {
-  const { clock, site, endpointName, tokenName, tableName } = ports;
+  const { clock, site, endpointName, tokenPlace, tableName } = ports;
   const timed = async <Answer>(ask: (deadlineMs: number) => Promise<Answer>) => {
     const startMs = clock.monotonicMs();
     const answer = await ask(awsUntilMs);
@@ -72,7 +73,7 @@ async function diagnoseDeployment(ports: DeployedPorts, awsUntilMs: number, dead
   const aws: readonly Check[] = [
     checkTable(table.answer, tableName, site, table.tookMs),
     checkStoredEndpoint(endpoint.answer, endpointName, site, endpoint.tookMs),
-    checkStoredToken(token.answer, tokenName, site, token.tookMs),
+    checkStoredToken(token.answer, tokenPlace, site, token.tookMs),
   ];
   return { aws, dynatrace };
 
@@ -83,7 +84,11 @@ async function diagnoseDeployment(ports: DeployedPorts, awsUntilMs: number, dead
     const dynatrace =
       url === undefined
         ? withoutEndpoint(site.place)
-        : await diagnoseDynatrace({ endpoint: url, token: secret }, ports.doctor(url, secret), deadlineMs);
+        : await diagnoseDynatrace(
+            { endpoint: url, token: secret },
+            ports.toDynatrace(url, secret),
+            deadlineMs,
+          );
     return { endpoint, token, dynatrace };
   }
 }

@@ -25,7 +25,7 @@ import { checkEndpoint, checkIngest, checkToken } from './dynatrace-checks.ts';
 import type { Answers } from './generation.ts';
 import { type Look, checkClock, checkProcess, diagnosePage } from './page-checks.ts';
 import { type Place, wordsAt } from './place.ts';
-import type { Probe } from './probe.ts';
+import type { Peer, Probe } from './probe.ts';
 import { reach } from './reaching.ts';
 
 /** Of one target, all checks together: its scrape may take its own 10 s and the rest still has its turn. */
@@ -49,6 +49,8 @@ export interface DoctorPorts {
   readonly clock: Clock;
   /** Where these ports are. */
   readonly place: Place;
+  /** Through which Dynatrace is reached: names are looked up there, and TLS is spoken through it. */
+  readonly proxy?: Peer;
   readonly probe: Probe;
   /** Each on a connection of its own, as a scrape a minute later has it: a kept one would meet the same replica. */
   readonly scrape: Scrape;
@@ -109,7 +111,7 @@ export async function diagnoseTarget(
   ports: DoctorPorts,
   deadlineMs: number,
 ): Promise<TargetDiagnosis> {
-  const { clock, scrape, place } = ports;
+  const { clock, scrape } = ports;
   const url = `${target.scheme}://${target.address}`;
   const of = (checks: readonly Check[]): TargetDiagnosis => ({
     kind: 'target',
@@ -119,7 +121,7 @@ export async function diagnoseTarget(
   });
   const startMs = clock.monotonicMs();
   if (startMs >= deadlineMs) {
-    return of([failed('dns', 'there was no time left for this target', wordsAt(place).tooLate)]);
+    return of([failed('dns', 'there was no time left for this target', 'name fewer targets at once')]);
   }
   const endMs = Math.min(deadlineMs, startMs + TARGET_BUDGET_MS);
   const { host, port } = hostAndPort(target);
@@ -272,11 +274,10 @@ export async function diagnoseDynatrace(
       checks: [form.check, known.check, skipped('ingest', 'nothing was posted: no usable endpoint')],
     };
   }
-  const { protocol, host } = new URL(url);
-  const scheme = protocol === 'https:' ? 'https' : 'http';
-  const { host: name, port } = hostAndPort({ address: host, scheme });
-  const peer = { host: name, port: Number(port), ...(scheme === 'https' ? { tls: {} } : {}) };
-  const way = await reach(peer, ports, endMs, 'dynatrace');
+  const way =
+    ports.proxy === undefined
+      ? await reach(peerOf(url), ports, endMs, 'dynatrace')
+      : await reach(ports.proxy, ports, endMs, 'proxy');
   const posted = await postNothing();
   return { kind: 'dynatrace', url, checks: [form.check, known.check, ...way.checks, ...posted] };
 
@@ -289,4 +290,11 @@ export async function diagnoseDynatrace(
     const ingest = checkIngest(outcome, known.kind, clock.monotonicMs() - startMs, place);
     return dateMs === undefined ? [ingest] : [ingest, checkClock(dateMs, clock.wallMs(), 'dynatrace')];
   }
+}
+
+function peerOf(url: string): Peer {
+  const { protocol, host: address } = new URL(url);
+  const scheme = protocol === 'https:' ? 'https' : 'http';
+  const { host, port } = hostAndPort({ address, scheme });
+  return { host, port: Number(port), ...(scheme === 'https' ? { tls: {} } : {}) };
 }

@@ -9,21 +9,23 @@ export type Place =
   /** The deployed function, with network interfaces in subnets of a VPC. */
   | 'lambda_in_vpc';
 
-export type Side = 'target' | 'dynatrace';
+type End = 'target' | 'dynatrace';
 
-/** Where the words for a place are kept together: each place has every one of them. */
+/** Whom one is on the way to; `proxy`: that before Dynatrace. */
+export type Side = End | 'proxy';
+
+/** Each place has every one of them. */
 interface Words {
   /** A name that does not resolve. */
-  readonly unresolved: Readonly<Record<Side, string>>;
+  readonly unresolved: Readonly<Record<End, string>>;
   /** No answer from an address; `refused` has its own words, since then the way is open. */
-  readonly unreached: Readonly<Record<Side, string>>;
-  readonly untrusted: Readonly<Record<Side, string>>;
+  readonly unreached: Readonly<Record<End, string>>;
+  readonly untrusted: Readonly<Record<End, string>>;
   /** What stands in place of a check of Dynatrace where there is no endpoint. */
   readonly noEndpoint: string;
   readonly putToken: string;
   /** How to be sure of what an empty request cannot tell. */
   readonly surely: string;
-  readonly tooLate: string;
 }
 
 const UNTRUSTED_TARGET = 'name its authority in tls_config: {ca: ...}';
@@ -32,12 +34,11 @@ const CLOSED = 'or send through an ActiveGate';
 const DEPLOYED = {
   untrusted: {
     target: UNTRUSTED_TARGET,
-    dynatrace: "give the endpoint's authority to the deployment, or the server a certificate of a public one",
+    dynatrace: 'an ActiveGate with a certificate of its own: deploy with -c caBundle=ca.pem',
   },
   noEndpoint: 'Dynatrace was not checked: there is no endpoint',
   putToken: 'put it where the deployment reads it, from dt0c01. on',
   surely: 'look at the next export: nim-to-dynatrace status',
-  tooLate: 'name fewer targets at once',
 } satisfies Partial<Words>;
 
 const WORDS: Readonly<Record<Place, Words>> = {
@@ -59,7 +60,6 @@ const WORDS: Readonly<Record<Place, Words>> = {
     noEndpoint: 'Dynatrace was not checked: give --endpoint, and the token in DT_API_TOKEN',
     putToken: 'set DT_API_TOKEN',
     surely: 'run it once: nim-to-dynatrace run --once --endpoint ...',
-    tooLate: 'name fewer targets at once',
   },
   lambda: {
     unresolved: {
@@ -94,6 +94,18 @@ export function wordsAt(place: Place): Words {
   return WORDS[place];
 }
 
+export function unresolvedRemedy(place: Place, side: Side): string {
+  return side === 'proxy'
+    ? 'check the name of the proxy, as it was given to the deployment (-c proxy)'
+    : WORDS[place].unresolved[side];
+}
+
+export function unreachedRemedy(place: Place, side: Side): string {
+  return side === 'proxy'
+    ? "check host and port of the proxy (-c proxy), that its security group admits the function's, and the routes to it"
+    : WORDS[place].unreached[side];
+}
+
 const LISTENS = 'the host is there and nothing listens: check the port (NIM: 8000)';
 
 /** The host answered, so that no security group and no route is to blame. */
@@ -119,7 +131,7 @@ export function tlsRemedy(
         ? 'use a name that the certificate has, or set tls_config: {server_name: ...}'
         : 'use the name that the certificate has';
     case 'authority':
-      return wordsAt(place).untrusted[side];
+      return WORDS[place].untrusted[side === 'target' ? 'target' : 'dynatrace'];
     case 'other':
       return 'check port and scheme, and tls_config if there is one';
   }

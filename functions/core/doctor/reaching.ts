@@ -1,7 +1,15 @@
 /** DNS, TCP and TLS towards one server, each only where the one before it went well. */
 import type { Clock } from '../ports.ts';
 import { type Check, failed, ok, warning } from './checks.ts';
-import { type Place, type Side, hostPort, refusedRemedy, tlsRemedy, wordsAt } from './place.ts';
+import {
+  type Place,
+  type Side,
+  hostPort,
+  refusedRemedy,
+  tlsRemedy,
+  unreachedRemedy,
+  unresolvedRemedy,
+} from './place.ts';
 import type { Peer, Probe, Shaken } from './probe.ts';
 
 /** Addresses of one name that are connected to: replicas enough to see which of them are closed. */
@@ -60,7 +68,7 @@ function dnsCheck(
   place: Place,
 ): Check {
   if (found.code === 'failed') {
-    const remedy = wordsAt(place).unresolved[side];
+    const remedy = unresolvedRemedy(place, side);
     return failed('dns', `cannot look up ${host}: ${found.cause}`, remedy, tookMs);
   }
   const { allowed, forbidden } = found;
@@ -116,7 +124,7 @@ function tcpCheck(
 function tcpRemedy(closed: readonly { readonly cause: string }[], side: Side, place: Place): string {
   return side === 'target' && closed.every(({ cause }) => /refused/.test(cause))
     ? refusedRemedy(place)
-    : wordsAt(place).unreached[side];
+    : unreachedRemedy(place, side);
 }
 
 function tlsCheck(peer: Peer, shaken: Shaken, nowMs: number, side: Side, place: Place): Check {

@@ -15,7 +15,8 @@ import type { Check } from '../../../functions/core/doctor/checks.ts';
 
 const OUTSIDE: Site = { place: 'lambda', region: 'eu-central-1', prefix: '/nim-to-dynatrace' };
 const INSIDE: Site = { ...OUTSIDE, place: 'lambda_in_vpc' };
-const TOKEN = '/nim-to-dynatrace/secrets/dt-api-token';
+const NAME = '/nim-to-dynatrace/secrets/dt-api-token';
+const TOKEN = { store: 'ssm', name: NAME } as const;
 const ARN = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:nim-AbCdEf';
 
 const lineOf = ({ name, status, message, remedy = '' }: Check): string =>
@@ -24,7 +25,7 @@ const lineOf = ({ name, status, message, remedy = '' }: Check): string =>
 const failedToken = (cause: string, site: Site): string =>
   lineOf(
     checkStoredToken(
-      { code: 'failed', message: `cannot read the parameter ${TOKEN}: ${cause}; the next tick tries again` },
+      { code: 'failed', message: `cannot read the parameter ${NAME}: ${cause}; the next tick tries again` },
       TOKEN,
       site,
       7,
@@ -56,7 +57,10 @@ describe('the fault of a sentence', () => {
 describe('a parameter', () => {
   test('it is there; its value is never told, nor is that of a run before', () => {
     const read = { code: 'read', value: 'PLANTED' } as const;
-    assert.equal(lineOf(checkStoredToken(read, TOKEN, OUTSIDE, 7)), `stored_token ok: ${TOKEN} is there -> `);
+    assert.equal(
+      lineOf(checkStoredToken(read, TOKEN, OUTSIDE, 7)),
+      `stored_token ok: the parameter ${NAME} is there -> `,
+    );
     const problem = 'cannot read the parameter /x: no answer before the deadline; the next tick tries again';
     assert.match(
       lineOf(checkStoredToken({ ...read, problem }, TOKEN, INSIDE, 7)),
@@ -75,12 +79,25 @@ describe('a parameter', () => {
     );
   });
 
+  test('a token in Secrets Manager: its own command, action and endpoint', () => {
+    const place = { store: 'secrets_manager', arn: ARN, field: 'apiToken' } as const;
+    assert.equal(
+      lineOf(checkStoredToken({ code: 'absent' }, place, INSIDE, 7)),
+      `stored_token failed: the secret ${ARN} is not there, or empty: waiting_for_token -> aws secretsmanager put-secret-value --secret-id ${ARN} --secret-string "$DT_API_TOKEN"`,
+    );
+    const message = `cannot read the secret ${ARN}: access is denied; name it in the construct's prop apiToken`;
+    assert.match(
+      lineOf(checkStoredToken({ code: 'failed', message }, place, INSIDE, 7)),
+      /-> allow secretsmanager:GetSecretValue on the secret arn:.*com\.amazonaws\.eu-central-1\.secretsmanager$/,
+    );
+  });
+
   test('denied: action, resource, and in a VPC the policy of its endpoint', () => {
     const denied = 'AccessDeniedException, not authorized';
     assert.match(
       failedToken(denied, INSIDE),
       new RegExp(
-        `-> allow ssm:GetParameter on the parameter ${TOKEN} in the role .* com\\.amazonaws\\.eu-central-1\\.ssm$`,
+        `-> allow ssm:GetParameter on the parameter ${NAME} in the role .* com\\.amazonaws\\.eu-central-1\\.ssm$`,
       ),
     );
     assert.doesNotMatch(failedToken(denied, OUTSIDE), /VPC/);
@@ -182,7 +199,7 @@ describe('secrets of a job', () => {
     ).map(lineOf);
     assert.deepEqual(lines, [
       'stored_secret failed: cannot read x: it is not below /p -> put it there',
-      `stored_secret failed: cannot read x: access is denied -> grant it with the construct's prop secrets (secretsmanager:GetSecretValue on ${ARN})`,
+      `stored_secret failed: cannot read x: access is denied -> grant it with the construct's prop secrets (secretsmanager:GetSecretValue on the secret ${ARN})`,
       'stored_secret failed: cannot read a secret: its reference is none -> correct it',
     ]);
   });

@@ -1,7 +1,7 @@
 /** DNS, TCP, TLS: which is made, which is not, and what is said. The probe is scripted; the real one has its own tests. */
 import { strict as assert } from 'node:assert';
 import { describe, test } from 'node:test';
-import type { Place } from '../../../functions/core/doctor/place.ts';
+import type { Place, Side } from '../../../functions/core/doctor/place.ts';
 import type { Connected, LookedUp, Peer, Probe, Shaken } from '../../../functions/core/doctor/probe.ts';
 import { MAX_ADDRESSES, MIN_CERTIFICATE_LEFT_MS, reach } from '../../../functions/core/doctor/reaching.ts';
 
@@ -30,12 +30,7 @@ interface Script {
   readonly tls?: Shaken;
 }
 
-async function reached(
-  peer: Peer,
-  script: Script,
-  side: 'target' | 'dynatrace' = 'target',
-  place: Place = 'here',
-) {
+async function reached(peer: Peer, script: Script, side: Side = 'target', place: Place = 'here') {
   const asked: string[] = [];
   const probe: Probe = {
     lookUp: () => Promise.resolve(script.dns),
@@ -123,20 +118,20 @@ describe('tcp', () => {
 });
 
 describe('a remedy is for the place', () => {
-  const cases: readonly (readonly [place: Place, side: 'target' | 'dynatrace', dns: RegExp, tcp: RegExp])[] =
+  const cases: readonly (readonly [place: Place, side: Side, dns: RegExp, tcp: RegExp])[] = [
+    ['here', 'target', /look from there/, /security group of the NIM admits this place/],
+    ['lambda', 'target', /private hosted zone .* -c vpcId/, /runs in no VPC .* deploy with -c vpcId/],
     [
-      ['here', 'target', /look from there/, /security group of the NIM admits this place/],
-      ['lambda', 'target', /private hosted zone .* -c vpcId/, /runs in no VPC .* deploy with -c vpcId/],
-      [
-        'lambda_in_vpc',
-        'target',
-        /private hosted zone with the function's VPC/,
-        /function's security group in that of the NIM.*route tables both ways.*network ACLs/,
-      ],
-      ['here', 'dynatrace', /environment id/, /NAT gateway/],
-      ['lambda', 'dynatrace', /environment id/, /public addresses only/],
-      ['lambda_in_vpc', 'dynatrace', /resolver rules/, /0\.0\.0\.0\/0 to a NAT gateway .*ActiveGate/],
-    ];
+      'lambda_in_vpc',
+      'target',
+      /private hosted zone with the function's VPC/,
+      /function's security group in that of the NIM.*route tables both ways.*network ACLs/,
+    ],
+    ['lambda_in_vpc', 'proxy', /name of the proxy/, /security group admits the function's/],
+    ['here', 'dynatrace', /environment id/, /NAT gateway/],
+    ['lambda', 'dynatrace', /environment id/, /public addresses only/],
+    ['lambda_in_vpc', 'dynatrace', /resolver rules/, /0\.0\.0\.0\/0 to a NAT gateway .*ActiveGate/],
+  ];
   for (const [place, side, dns, tcp] of cases)
     test(`${side}, ${place}`, async () => {
       const unresolved = { code: 'failed', cause: 'the host name does not resolve' } as const;
