@@ -96,7 +96,7 @@ export async function dispatch(event: ScheduleEvent, deps: DispatchDeps, deadlin
       body: writeMessage(message),
       deduplicationId: deduplicationId(message),
     })),
-    deadlineMs,
+    partOf(STAGE_SHARE),
   );
   for (const { shard, code, message } of unsent)
     log.error('messages_unsent', { shard, code, problem: message });

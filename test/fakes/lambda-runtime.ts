@@ -11,7 +11,12 @@ type Handler = (event: unknown, context: Context) => Promise<unknown>;
 
 const hostNowMs = Date.now;
 const [, , moduleUrl = ''] = process.argv;
-const { handler } = (await import(moduleUrl)) as { readonly handler: Handler };
+/** Lambda prints the error alone; Node would quote the line that threw, which a bundle has of 100 KB. */
+const module: unknown = await import(moduleUrl).catch((error: unknown) => {
+  process.stderr.write(`${String(error)}\n`);
+  process.exit(1);
+});
+const { handler } = module as { readonly handler: Handler };
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { event, requestId, remainingMs, aheadMs } = JSON.parse(line) as Invoke;

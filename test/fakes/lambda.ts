@@ -96,7 +96,10 @@ function startInstance(file: string, env: Readonly<Record<string, string>>): Ins
       child.stdin.write(`${JSON.stringify(invoke)}\n`);
       const ended = new RegExp(`^END ${invoke.requestId} (.*)\n`, 'm');
       while (!outputs.every(({ text }) => ended.test(text))) {
-        if (child.stdout.closed) throw new Error(`the function ended: ${output()}`);
+        if (child.stdout.closed) {
+          await exited;
+          throw new Error(`the function ended: ${output()}`);
+        }
         await new Promise<void>((resolve) => (wake = resolve));
       }
       return read(

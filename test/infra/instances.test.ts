@@ -42,8 +42,8 @@ describe('several', () => {
     const names = resources.flatMap(([, { Properties }]) =>
       Object.keys(Properties as object).filter((key) => key.endsWith('Name')),
     );
-    // The parameters of targets, and what refers to a function.
-    assert.deepEqual([...new Set(names)].sort(), ['FunctionName', 'Name']);
+    // The parameters of targets, what refers to a function, and what an alarm looks at.
+    assert.deepEqual([...new Set(names)].sort(), ['FunctionName', 'MetricName', 'Name']);
     for (const permission of permissionsOf(template)) {
       const [, owner = ''] = /^(Red|Blue)/.exec(permission) ?? [];
       assert.ok(owner !== '', permission);

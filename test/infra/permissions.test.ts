@@ -56,6 +56,17 @@ const interfacesOf = (role: string) =>
     NETWORK_INTERFACE_ACTIONS.map((action) => `${role}: ${effect} ${action} on *`),
   );
 
+const writesTable = (role: string) =>
+  [
+    'Decrypt',
+    'DescribeKey',
+    'Encrypt',
+    'GenerateDataKey',
+    'GenerateDataKeyWithoutPlaintext',
+    'ReEncryptFrom',
+    'ReEncryptTo',
+  ].map((action) => `${role}: Allow kms:${action} on Key`);
+
 describe('permissions', () => {
   test('dispatch writes its own item and no other', () => {
     template.hasResourceProperties('AWS::IAM::Role', {
@@ -96,8 +107,7 @@ describe('permissions', () => {
       ...OF_DISPATCH,
       'DispatchRole: Allow kms:Decrypt on Key',
       'DispatchRole: Allow kms:GenerateDataKey on Key',
-      'DispatchRole: Allow kms:Decrypt on Key',
-      'DispatchRole: Allow kms:DescribeKey on Key',
+      ...writesTable('DispatchRole'),
       ...interfacesOf('DispatchRole'),
       ...OF_SCRAPE.slice(0, 6),
       'ScrapeRole: Allow ssm:GetParameter on parameter/nim-to-dynatrace/endpoint',
@@ -108,13 +118,7 @@ describe('permissions', () => {
       `ScrapeRole: Allow secretsmanager:GetSecretValue on ${SECRET_ARN}`,
       `ScrapeRole: Allow kms:Decrypt on ${secretsKey}`,
       'ScrapeRole: Allow kms:Decrypt on Key',
-      'ScrapeRole: Allow kms:Decrypt on Key',
-      'ScrapeRole: Allow kms:DescribeKey on Key',
-      'ScrapeRole: Allow kms:Encrypt on Key',
-      'ScrapeRole: Allow kms:GenerateDataKey on Key',
-      'ScrapeRole: Allow kms:GenerateDataKeyWithoutPlaintext on Key',
-      'ScrapeRole: Allow kms:ReEncryptFrom on Key',
-      'ScrapeRole: Allow kms:ReEncryptTo on Key',
+      ...writesTable('ScrapeRole'),
       'ScrapeRole: Allow kms:Decrypt on Key',
       ...interfacesOf('ScrapeRole'),
       ...OF_SCHEDULE,

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Random, createRandom } from '../../functions/cli/world/random.ts';
 import { type Receiver, startReceiver } from '../../functions/cli/world/receiver.ts';
+import { SELF_PREFIX } from '../../functions/core/self-metrics.ts';
 import { type Ended, startCli, targetArgs } from '../cli/harness.ts';
 import { type PageServer, startPageServer } from '../cli/page-server.ts';
 import { createScriptedProcess } from '../cli/scripted-process.ts';
@@ -184,7 +185,8 @@ async function openWorld({ targets: count, series }: KillOptions, random: Random
     maxPoints: 1,
     answer: ({ points }) => {
       const tickMs = points[0]?.timeMs ?? 0;
-      const hasDeltas = points.some(({ kind }) => kind !== 'gauge');
+      // What the product counts of itself is in no book.
+      const hasDeltas = points.some(({ kind, name }) => kind !== 'gauge' && !name.startsWith(SELF_PREFIX));
       world.posted.push({ tickMs, hasDeltas });
       const ofTick = world.posted.filter((posted) => posted.tickMs === tickMs);
       const body = ofTick.filter((posted) => posted.hasDeltas === hasDeltas).length - 1;

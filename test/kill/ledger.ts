@@ -4,6 +4,7 @@
  * scrape = delivered - doubled + pending. Doubled (D2) is only what a killed run delivered and did not
  * commit. All values are whole quarters, so sums are exact and are compared exactly.
  */
+import { SELF_PREFIX } from '../../functions/core/self-metrics.ts';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -105,7 +106,7 @@ export function createLedger(instances: readonly string[]): Ledger {
       void accountOf(instance).pages.push({ servedAtMs: Date.now(), life, shown }),
     accept: (points) => {
       const groups = Map.groupBy(
-        points.filter(({ kind }) => kind !== 'gauge'),
+        points.filter(({ kind, name }) => kind !== 'gauge' && !name.startsWith(SELF_PREFIX)),
         ({ attributes, timeMs }) => `${attributes['service.instance.id']} ${timeMs}`,
       );
       for (const [group, of] of groups) {

@@ -74,6 +74,8 @@ describe('a request of DynamoDB that is never answered', { concurrency: true }, 
     const { dynamodb, receiver, hurriedTick, assertMadeGood } = await start(context);
     await hurriedTick();
     const requests = receiver.requests.length;
+    // What dispatch records is answered, the claim is not.
+    dynamodb.next('UpdateItem', { kind: 'delay', ms: 0 });
     dynamodb.next('UpdateItem', { kind: 'hang' });
     const worked = await hurriedTick();
     assert.deepEqual(eventsOf(worked), ['claim_failed']);
@@ -109,7 +111,8 @@ describe('a request of DynamoDB that is never answered', { concurrency: true }, 
   test('the end: all is exported and committed, and the run is reported', async (context) => {
     const { dynamodb, nims, receiver, hurriedTick, assertMadeGood } = await start(context);
     await hurriedTick();
-    // The claim is answered, the end is not.
+    // What dispatch records and the claim are answered, the end is not.
+    dynamodb.next('UpdateItem', { kind: 'delay', ms: 0 });
     dynamodb.next('UpdateItem', { kind: 'delay', ms: 0 });
     dynamodb.next('UpdateItem', { kind: 'hang' });
     const worked = await hurriedTick();
