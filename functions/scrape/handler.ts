@@ -1,9 +1,13 @@
-/** The worker: one message of the FIFO queue per invocation. Here is decided who meets whom. */
+/**
+ * The worker: one message of the FIFO queue per invocation; or the doctor, invoked by hand. Here is decided who meets
+ * whom.
+ */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import type { SQSEvent } from 'aws-lambda';
+import { createTableAccess } from '../adapters/access-dynamodb.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { optional, optionalFile, optionalUrl, required, requiredNumber, unusable } from '../adapters/env.ts';
 import { createExport } from '../adapters/export.ts';
@@ -22,29 +26,32 @@ import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import { createMemory } from '../core/point-names.ts';
 import { type Secrets, placeOf, tokenNameOf } from '../core/secrets.ts';
 import { createToldOnce } from '../core/told-once.ts';
+import { type DoctorDeps, type DoctorEvent, type Sources, answerDoctor } from './doctor.ts';
 import { type WorkDeps, workOff } from './work-off.ts';
 
 const log = createLog({ service: 'scrape' });
 const clock = systemClock;
 const http = createHttp({ clock });
 /** Proxy and authorities of the way to Dynatrace are no business of the targets. */
-const dynatraceHttp = createHttp({ clock, proxy: optionalUrl('PROXY'), ca: optionalFile('CA_BUNDLE') });
+const wayToDynatrace = { proxy: optionalUrl('PROXY'), ca: optionalFile('CA_BUNDLE') };
 const ssm = new SSMClient();
 const secretsManager = new SecretsManagerClient();
 const prefix = required('PARAMETER_PREFIX');
 const tokenPlace = placeOf(optional('API_TOKEN') ?? `ssm:${tokenNameOf(prefix)}`) ?? unusable('API_TOKEN');
-const parameters = createParameters({
-  client: ssm,
-  prefix,
-  clock,
-  ...(tokenPlace.store === 'ssm' ? { tokenName: tokenPlace.name } : {}),
-});
-const token =
-  tokenPlace.store === 'ssm'
-    ? parameters.token
-    : createTokenByArn({ client: secretsManager, clock, ...tokenPlace });
 const fixedEndpoint = optional('ENDPOINT');
 const inVpc = optional('IN_VPC');
+const table = { client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock };
+
+/** Each with a memory of its own. */
+function openSources(): Sources {
+  const tokenName = tokenPlace.store === 'ssm' ? { tokenName: tokenPlace.name } : {};
+  const { endpoint, token } = createParameters({ client: ssm, prefix, clock, ...tokenName });
+  return tokenPlace.store === 'ssm'
+    ? { endpoint, token }
+    : { endpoint, token: createTokenByArn({ client: secretsManager, clock, ...tokenPlace }) };
+}
+
+const sources = openSources();
 
 /** What target documents may refer to: everything below `<prefix>/secrets/`, and what the deployment granted beside. */
 const targetSecrets = createSecrets({
@@ -69,19 +76,13 @@ const deps: WorkDeps = {
       inVpc: inVpc === undefined ? undefined : inVpc === 'true',
     }),
     export: createExport({
-      http: dynatraceHttp,
+      http: createHttp({ clock, ...wayToDynatrace }),
       clock,
-      endpoint: async (deadlineMs) =>
-        fixedEndpoint ?? known('endpoint', await parameters.endpoint(deadlineMs)),
-      token: async (fresh, deadlineMs) => known('API token', await token(fresh, deadlineMs)),
+      endpoint: async (deadlineMs) => fixedEndpoint ?? known('endpoint', await sources.endpoint(deadlineMs)),
+      token: async (fresh, deadlineMs) => known('API token', await sources.token(fresh, deadlineMs)),
       tokenRequired: true,
     }),
-    state: createState({
-      client: new DynamoDBClient(),
-      tableName: required('TABLE_NAME'),
-      clock,
-      dictionary: BASELINE_DICTIONARY,
-    }),
+    state: createState({ ...table, dictionary: BASELINE_DICTIONARY }),
   },
   memory: createMemory(),
   log,
@@ -91,10 +92,29 @@ const deps: WorkDeps = {
   maxStalenessMs: requiredNumber('MAX_STALENESS_MS'),
 };
 
-export const handler = middy<SQSEvent, void>()
+const doctorDeps: DoctorDeps = {
+  clock,
+  site: {
+    place: inVpc === 'true' ? 'lambda_in_vpc' : 'lambda',
+    region: required('AWS_REGION'),
+    prefix,
+  },
+  fixedEndpoint,
+  tokenPlace,
+  // Anew for each diagnosis: what a run remembers says nothing of what can be read now.
+  openSources,
+  wayToDynatrace,
+  secrets: targetSecrets,
+  tableName: table.tableName,
+  table: createTableAccess(table),
+  log,
+};
+
+export const handler = middy<SQSEvent | DoctorEvent, object | void>()
   .use(logBugs(log))
-  .handler(async ({ Records }, context) => {
-    for (const record of Records) {
+  .handler(async (event, context) => {
+    if ('doctor' in event) return answerDoctor(event, doctorDeps, context.getRemainingTimeInMillis());
+    for (const record of event.Records) {
       const delivery = {
         body: record.body,
         writer: context.awsRequestId,
@@ -103,6 +123,7 @@ export const handler = middy<SQSEvent, void>()
       };
       await workOff(delivery, deps);
     }
+    return undefined;
   });
 
 /** That a secret could not be read just now is said; the value from before stays in force. */
