@@ -121,6 +121,7 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
         QUEUE_URL: this.queue.queueUrl,
         TABLE_NAME: this.table.tableName,
         MAX_STALENESS_MS: String(maxStaleness.toMilliseconds()),
+        IN_VPC: String(vpc !== undefined),
       },
       statements: [
         // Allowed on a path means all that is below it; the path is named as the function calls it, without a

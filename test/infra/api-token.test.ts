@@ -20,7 +20,7 @@ function outcomeOf(template: Template): { readonly granted: string[]; readonly t
   const functions = Object.values(template.findResources('AWS::Lambda::Function'));
   const { API_TOKEN } = functions
     .map(({ Properties }) => Properties.Environment.Variables)
-    .find((one) => 'IN_VPC' in one) as { readonly API_TOKEN: unknown };
+    .find((one) => 'UV_THREADPOOL_SIZE' in one) as { readonly API_TOKEN: unknown };
   return { granted, told: flat(API_TOKEN) };
 }
 

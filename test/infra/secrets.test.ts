@@ -28,7 +28,7 @@ function grantedBy(template: Template): string[] {
 function secretsOf(template: Template): string | undefined {
   const functions = Object.values(template.findResources('AWS::Lambda::Function'));
   const variables = functions.map(({ Properties }) => Properties.Environment.Variables);
-  const { SECRETS } = variables.find((one) => 'IN_VPC' in one) as { readonly SECRETS?: unknown };
+  const { SECRETS } = variables.find((one) => 'UV_THREADPOOL_SIZE' in one) as { readonly SECRETS?: unknown };
   return SECRETS === undefined ? undefined : flat(SECRETS);
 }
 
