@@ -76,6 +76,14 @@ export function createApp(appProps: AppProps = {}, props: NimToDynatraceProps = 
     value: pipeline.table.tableName,
     description: 'State, one item per target',
   });
+  new CfnOutput(stack, 'DispatchFunctionName', {
+    value: pipeline.dispatchFunction.functionName,
+    description: 'Finds the targets; also for the doctor',
+  });
+  new CfnOutput(stack, 'ScrapeFunctionName', {
+    value: pipeline.scrapeFunction.functionName,
+    description: 'Scrapes and exports; also for the doctor',
+  });
   if (vpcId !== undefined && securityGroupIds.length === 0) {
     new CfnOutput(stack, 'SecurityGroupId', {
       value: pipeline.connections.securityGroups[0]!.securityGroupId,

@@ -123,6 +123,7 @@ export class NimToDynatrace extends Construct implements ec2.IConnectable, iam.I
         QUEUE_URL: this.queue.queueUrl,
         TABLE_NAME: this.table.tableName,
         MAX_STALENESS_MS: String(maxStaleness.toMilliseconds()),
+        IN_VPC: String(vpc !== undefined),
         ...secretsEnvironment(settings),
         ...asking.environment,
       },

@@ -1,7 +1,7 @@
 /** The secrets of documents in AWS: from SSM, and from Secrets Manager, whose client is loaded when one is there. */
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { Clock } from '../core/ports.ts';
-import { type SecretPlace, type Secrets, placeOf, tokenNameOf } from '../core/secrets.ts';
+import { type AwsPlace, type Secrets, placeOf, tokenNameOf } from '../core/secrets.ts';
 import { optional, unusable } from './env.ts';
 import type { Eks } from './eks.ts';
 import type { Http } from './http.ts';
@@ -14,7 +14,7 @@ interface AwsSecretsDeps {
   readonly ssm: SSMClient;
   /** Everything below `<prefix>/secrets/` may be read, but the Dynatrace token. */
   readonly prefix: string;
-  readonly token: TokenPlace;
+  readonly token: AwsPlace;
   /** Names and ARNs beside those, from the construct's prop `secrets`. */
   readonly granted: readonly string[];
   /** `<cluster>/<namespace>` of EKS whose secrets annotations may refer to. */
@@ -34,13 +34,11 @@ export function createAwsSecrets(deps: AwsSecretsDeps): Secrets {
   });
 }
 
-export type TokenPlace = Exclude<SecretPlace, { readonly store: 'kubernetes' }>;
-
 /**
  * Where the Dynatrace API token is: the variable `API_TOKEN`, else its place below the prefix.
  * @throws Error when the variable names no place.
  */
-export function tokenPlaceOf(prefix: string): TokenPlace {
+export function tokenPlaceOf(prefix: string): AwsPlace {
   const place = placeOf(optional('API_TOKEN') ?? `ssm:${tokenNameOf(prefix)}`);
   return place === undefined || place.store === 'kubernetes' ? unusable('API_TOKEN') : place;
 }

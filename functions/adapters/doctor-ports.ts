@@ -1,6 +1,8 @@
 /** The ports of the doctor: real ones, each request on a connection of its own. */
 import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import type { DoctorPorts } from '../core/doctor/diagnosing.ts';
+import type { Place } from '../core/doctor/place.ts';
+import type { Peer } from '../core/doctor/probe.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { sleepMs } from './clock.ts';
@@ -15,19 +17,25 @@ interface DoctorPortsDeps {
   /** Of targets. */
   readonly secrets: Secrets;
   /** Dynatrace's; undefined: none. */
-  readonly endpoint: string | undefined;
-  readonly token: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly token?: string | undefined;
   /** PEM, trusted beside the authorities that Node trusts. */
-  readonly ca?: string;
-  /** As for a scrape. */
-  readonly inVpc?: boolean;
+  readonly ca?: string | undefined;
+  /** Every request goes through it; look-up and connection are then checked as far as it. */
+  readonly proxy?: URL | undefined;
+  /** Default: here. */
+  readonly place?: Place;
+  /** As scrapes do where the doctor is asked. Default: false. */
+  readonly refuseLoopback?: boolean;
 }
 
 export function createDoctorPorts(deps: DoctorPortsDeps): DoctorPorts {
-  const { clock, secrets, inVpc, endpoint, token } = deps;
+  const { clock, secrets, endpoint, token, place = 'here', refuseLoopback = false } = deps;
+  const inVpc = place === 'here' ? undefined : place === 'lambda_in_vpc';
   const ca = deps.ca === undefined ? {} : { ca: deps.ca };
+  const { proxy } = deps;
   const anew = async <Answer>(ask: (http: Http) => Promise<Answer>): Promise<Answer> => {
-    const http = createHttp({ clock, ...ca });
+    const http = createHttp({ clock, proxy, refuseLoopback, ...ca });
     try {
       return await ask(http);
     } finally {
@@ -36,6 +44,8 @@ export function createDoctorPorts(deps: DoctorPortsDeps): DoctorPorts {
   };
   return {
     clock,
+    place,
+    ...(proxy === undefined ? {} : { proxy: peerOf(proxy) }),
     sleepMs,
     probe: createProbe({ clock, secrets, ...ca }),
     scrape: (target, deadlineMs) =>
@@ -59,4 +69,9 @@ export function createDoctorPorts(deps: DoctorPortsDeps): DoctorPorts {
       }),
     fits: createPacking(BASELINE_DICTIONARY).fits,
   };
+}
+
+/** As the tunnel is opened: without TLS, port 80 where there is none. */
+function peerOf({ hostname, port }: URL): Peer {
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) };
 }

@@ -34,6 +34,7 @@ export type LogEvent =
   | 'waiting_for_token'
   | 'waiting_for_endpoint'
   | 'parameter_unread'
+  | 'doctor_answered'
   | 'bug';
 
 /** A field's value; absent fields are left out. */

@@ -17,16 +17,23 @@ const STATUS: Readonly<Record<CheckStatus, string>> = {
 
 const MAX_WIDTH = 100;
 
+/** Of the column of names: those of the checks that are made from anywhere. */
+const MIN_NAME_WIDTH = 10;
+
 /** Metrics and alterations of one page that are shown; `-o json` has all. */
 const MAX_ROWS = 100;
 const MAX_ALTERATION_ROWS = 8;
 
-/** Replicas send the same, which is shown once: the table remembers what it has shown. `preset`: the one in force. */
-export function createDoctorTable(preset: Preset): (diagnosis: Diagnosis) => string {
+/**
+ * Replicas send the same, which is shown once: the table remembers what it has shown. `preset`: that of all targets;
+ * undefined: each job has settings of its own.
+ */
+export function createDoctorTable(preset: Preset | undefined): (diagnosis: Diagnosis) => string {
   const shown = new Map<string, string>();
   return (diagnosis) => {
-    const title = diagnosis.kind === 'target' ? diagnosis.url : 'Dynatrace';
-    const parts = [title, ...diagnosis.checks.flatMap(checkLines), ''];
+    const width = Math.max(MIN_NAME_WIDTH, ...diagnosis.checks.map(({ name }) => name.length));
+    const checks = diagnosis.checks.flatMap((check) => checkLines(check, width));
+    const parts = [titleOf(diagnosis), ...checks, ''];
     if (diagnosis.kind === 'target' && diagnosis.forecast !== undefined) {
       const lines = forecastLines(diagnosis.forecast, preset);
       const text = lines.join('\n');
@@ -37,8 +44,20 @@ export function createDoctorTable(preset: Preset): (diagnosis: Diagnosis) => str
       );
       if (before === undefined) shown.set(text, diagnosis.url);
     }
+    if (diagnosis.kind === 'target' && diagnosis.cut !== undefined) parts.push(`  ${diagnosis.cut}`, '');
     return `${printable(parts.join('\n'))}\n`;
   };
+}
+
+function titleOf(diagnosis: Diagnosis): string {
+  switch (diagnosis.kind) {
+    case 'target':
+      return diagnosis.url;
+    case 'dynatrace':
+      return 'Dynatrace';
+    case 'aws':
+      return `AWS, as the ${diagnosis.function} function sees it`;
+  }
 }
 
 /** The last line. */
@@ -50,9 +69,9 @@ export function summaryOf(diagnoses: readonly Diagnosis[]): string {
   return `${verdict}: ${bad} failed, ${unsure} ${unsure === 1 ? 'warning' : 'warnings'}, ${good} ok`;
 }
 
-function checkLines({ name, status, latencyMs, message, remedy }: Check): readonly string[] {
+function checkLines({ name, status, latencyMs, message, remedy }: Check, width: number): readonly string[] {
   const took = latencyMs === undefined ? '' : `${latencyMs} ms`;
-  const head = `  ${STATUS[status].padEnd(8)} ${name.padEnd(10)} ${took.padStart(8)}  `;
+  const head = `  ${STATUS[status].padEnd(8)} ${name.padEnd(width)} ${took.padStart(8)}  `;
   const below = ' '.repeat(head.length);
   return [
     ...paragraph(head, message.split(' ')),
@@ -60,7 +79,7 @@ function checkLines({ name, status, latencyMs, message, remedy }: Check): readon
   ];
 }
 
-function forecastLines(forecast: Forecast, preset: Preset): readonly string[] {
+function forecastLines(forecast: Forecast, preset: Preset | undefined): readonly string[] {
   return [
     ...metricLines(forecast.metrics),
     ...dropLines(forecast.dropped),
@@ -130,7 +149,10 @@ function alterationLines({ altered, alterations }: Forecast): readonly string[] 
   ];
 }
 
-function costLines({ points, selfPointsPerMinute }: Forecast, inForce: Preset): readonly string[] {
+function costLines(
+  { points, selfPointsPerMinute }: Forecast,
+  inForce: Preset | undefined,
+): readonly string[] {
   const row = (name: string, minute: string, year: string, dollars: string) =>
     `  ${name.padEnd(26)} ${minute.padStart(13)} ${year.padStart(15)} ${dollars.padStart(12)}`;
   const priced = (name: string, perMinute: number) => {
@@ -143,6 +165,7 @@ function costLines({ points, selfPointsPerMinute }: Forecast, inForce: Preset): 
   );
   return [
     row('this target', 'points/minute', 'points/year', '$/year'),
+    ...(inForce === undefined ? [priced('as its job says', points.given.perMinute)] : []),
     ...presets,
     `  once for up to 150 targets: ${selfPointsPerMinute} points/minute of this product itself`,
     `  estimate at a list price of ${LIST_PRICE_PER_100K} $ per 100,000 points; your rate card may differ`,

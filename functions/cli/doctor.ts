@@ -1,4 +1,4 @@
-/** `nim-to-dynatrace doctor`: what would go wrong, and what would be sent, before anything is deployed. */
+/** `nim-to-dynatrace doctor`: what would go wrong, and what would be sent, before a deployment and inside of it. */
 import { systemClock } from '../adapters/clock.ts';
 import { createDoctorPorts } from '../adapters/doctor-ports.ts';
 import { readFileBytes } from '../adapters/files.ts';
@@ -14,7 +14,14 @@ import {
 import type { Forecast } from '../core/doctor/forecast-model.ts';
 import { diagnosePage } from '../core/doctor/page-checks.ts';
 import type { Target } from '../core/model.ts';
-import { type DoctorSettings, TOKEN_VARIABLE, doctorHelp, readDoctorOptions } from './doctor-options.ts';
+import { examineDeployed } from './doctor-deployed.ts';
+import {
+  type DoctorSettings,
+  type Preset,
+  TOKEN_VARIABLE,
+  doctorHelp,
+  readDoctorOptions,
+} from './doctor-options.ts';
 import { createDoctorTable, summaryOf } from './doctor-table.ts';
 import { print, withOutput } from './output.ts';
 
@@ -34,7 +41,17 @@ export async function doctor(args: readonly string[]): Promise<number> {
 
 /** Answers with the exit code. Nothing has to be tidied up: Ctrl-C ends it where it stands. */
 async function examine(settings: DoctorSettings, left: AbortSignal): Promise<number> {
-  const { targets, pages, endpoint, output } = settings;
+  const { deployed, targets } = settings;
+  if (deployed !== undefined) {
+    const { diagnoses, complete } = await examineDeployed(deployed, targets);
+    const sound = await show(diagnoses, undefined, settings, left);
+    return complete && sound ? 0 : 1;
+  }
+  const diagnoses = await examineFromHere(settings);
+  return (await show(diagnoses, settings.preset, settings, left)) ? 0 : 1;
+}
+
+async function examineFromHere({ targets, pages, endpoint }: DoctorSettings): Promise<readonly Diagnosis[]> {
   const token = process.env[TOKEN_VARIABLE];
   const secrets = createEnvSecrets(process.env);
   const ports = createDoctorPorts({ clock: systemClock, secrets, endpoint, token });
@@ -50,14 +67,23 @@ async function examine(settings: DoctorSettings, left: AbortSignal): Promise<num
       ports,
     ),
   ]);
-  const diagnoses: readonly Diagnosis[] = [...ofPages, ...ofServers];
-  const tableOf = createDoctorTable(settings.preset);
+  return [...ofPages, ...ofServers];
+}
+
+/** Answers whether no check failed. `preset`: that of all targets; undefined: each job has its own. */
+async function show(
+  diagnoses: readonly Diagnosis[],
+  preset: Preset | undefined,
+  { output }: DoctorSettings,
+  left: AbortSignal,
+): Promise<boolean> {
+  const tableOf = createDoctorTable(preset);
   for (const diagnosis of diagnoses) {
     if (left.aborted) break;
     await print(output === 'json' ? jsonOf(diagnosis) : tableOf(diagnosis));
   }
-  if (output === 'table') await print(`${summaryOf(diagnoses)}\n`);
-  return diagnoses.every(isSound) ? 0 : 1;
+  if (output === 'table' && diagnoses.length > 0) await print(`${summaryOf(diagnoses)}\n`);
+  return diagnoses.every(isSound);
 }
 
 async function diagnoseFile(

@@ -8,7 +8,7 @@ import { status } from './status.ts';
 
 const COMMANDS: Readonly<Record<string, { readonly about: string; readonly start: Command }>> = {
   run: { about: 'scrape, turn counters into deltas and send them, from this machine', start: run },
-  doctor: { about: 'check a NIM and Dynatrace before anything is deployed', start: doctor },
+  doctor: { about: 'check a NIM and Dynatrace, from here or inside of a deployment', start: doctor },
   explain: { about: 'show what target documents mean: targets, labels, rules, kept series', start: explain },
   import: {
     about: 'make target documents of a Prometheus or Collector configuration',

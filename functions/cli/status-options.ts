@@ -34,7 +34,7 @@ export type ReadStatusOptions =
   | { readonly code: 'wrong'; readonly problems: readonly string[] };
 
 /** CloudFormation: letters, digits and hyphens, at most 128; the ARN of a stack is taken as well. */
-const STACK = /^(?:[A-Za-z][A-Za-z0-9-]{0,127}|arn:aws[\w-]*:cloudformation:[\w:/-]{1,300})$/;
+export const STACK_NAME = /^(?:[A-Za-z][A-Za-z0-9-]{0,127}|arn:aws[\w-]*:cloudformation:[\w:/-]{1,300})$/;
 /** DynamoDB: 3 to 255 of these. */
 const TABLE = /^[\w.-]{3,255}$/;
 
@@ -48,7 +48,7 @@ export function readStatusOptions(args: readonly string[]): ReadStatusOptions {
   if (stack !== undefined && table !== undefined) {
     problems.push('cannot use --stack and --table: they name the same thing twice; write one of them');
   }
-  if (stack !== undefined && !STACK.test(stack)) {
+  if (stack !== undefined && !STACK_NAME.test(stack)) {
     problems.push(`cannot use --stack ${stack}: it is no name of a stack; write --stack ${DEFAULT_STACK}`);
   }
   if (table !== undefined && !TABLE.test(table)) {

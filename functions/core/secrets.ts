@@ -25,6 +25,9 @@ export type SecretPlace =
   /** Of a pod's annotation; `id` is the whole reference. */
   | { readonly store: 'kubernetes'; readonly id: string; readonly object: KubernetesObject };
 
+/** Where AWS keeps secrets, the Dynatrace API token among them. */
+export type AwsPlace = Exclude<SecretPlace, { readonly store: 'kubernetes' }>;
+
 /** A field of a Secret or a ConfigMap in an EKS cluster. */
 export interface KubernetesObject {
   readonly cluster: string;
@@ -76,7 +79,7 @@ export interface SecretGrants {
    * Where the Dynatrace API token is: sent to Dynatrace and to nobody else, whatever is granted. A secret that holds
    * it in one field is the token's as a whole, and the default place stays closed: an older token may lie there.
    */
-  readonly token: SecretPlace;
+  readonly token: AwsPlace;
   /** `<cluster>/<namespace>` whose Secrets and ConfigMaps annotations may refer to; from the prop `discovery`. */
   readonly kubernetes: readonly string[];
 }
@@ -108,7 +111,7 @@ export function refusalOf(place: SecretPlace, grants: SecretGrants): string | un
     : `cannot read the secret ${what}: it is not granted; name it in the construct's prop secrets (-c secrets=${arn})`;
 }
 
-function isSamePlace(one: Exclude<SecretPlace, { store: 'kubernetes' }>, other: SecretPlace): boolean {
+function isSamePlace(one: AwsPlace, other: AwsPlace): boolean {
   if (one.store === 'ssm') return other.store === 'ssm' && withSlash(one.name) === withSlash(other.name);
   return other.store === 'secrets_manager' && isSameArn(one.arn, other.arn);
 }

@@ -1,4 +1,7 @@
-/** The timer's function: `{"scheduledTime": "..."}` once per tick. Here is decided who meets whom. */
+/**
+ * The timer's function: `{"scheduledTime": "..."}` once per tick; or the doctor's question for the targets. Here is
+ * decided who meets whom.
+ */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
@@ -18,6 +21,7 @@ import { createSelfMetrics } from '../adapters/self-metrics.ts';
 import { createTickRecords } from '../adapters/tick-record-dynamodb.ts';
 import { createHistories } from '../core/config/histories.ts';
 import { type DispatchDeps, type ScheduleEvent, dispatch } from './dispatch.ts';
+import { type DoctorEvent, answerDoctor } from './doctor.ts';
 
 /** Left at the end, so that the last request is aborted and said so, rather than cut off by Lambda. */
 const MARGIN_MS = 2_000;
@@ -75,9 +79,16 @@ const deps: DispatchDeps = {
   metrics: createSelfMetrics({ deployment: prefix }),
 };
 
-export const handler = middy<ScheduleEvent, void>()
+const site = {
+  place: optional('IN_VPC') === 'true' ? 'lambda_in_vpc' : 'lambda',
+  region: required('AWS_REGION'),
+  prefix,
+} as const;
+
+export const handler = middy<ScheduleEvent | DoctorEvent, object | void>()
   .use(logBugs(log))
   .handler(async (event, context) => {
+    if ('doctor' in event) return answerDoctor(event, { ...deps, site }, context.getRemainingTimeInMillis());
     const deadlineMs = systemClock.monotonicMs() + context.getRemainingTimeInMillis() - MARGIN_MS;
-    await dispatch(event, deps, deadlineMs);
+    return dispatch(event, deps, deadlineMs);
   });

@@ -1,8 +1,12 @@
-/** The worker: one message of the FIFO queue per invocation. Here is decided who meets whom. */
+/**
+ * The worker: one message of the FIFO queue per invocation; or the doctor, invoked by hand. Here is decided who meets
+ * whom.
+ */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import type { SQSEvent } from 'aws-lambda';
+import { createTableAccess } from '../adapters/access-dynamodb.ts';
 import { createAwsSecrets, tokenPlaceOf } from '../adapters/aws-secrets.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { createEks } from '../adapters/eks.ts';
@@ -28,6 +32,7 @@ import { BASELINE_DICTIONARY } from '../core/baseline-dictionary.ts';
 import { createMemory } from '../core/point-names.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { createToldOnce } from '../core/told-once.ts';
+import { type DoctorDeps, type DoctorEvent, type Sources, answerDoctor } from './doctor.ts';
 import { type WorkDeps, workOff } from './work-off.ts';
 
 const log = createLog({ service: 'scrape' });
@@ -35,22 +40,26 @@ const clock = systemClock;
 /** For what documents name. */
 const http = createHttp({ clock, refuseLoopback: isInLambda() });
 /** Proxy and authorities of the way to Dynatrace are no business of the targets; a proxy may be an extension on loopback. */
-const dynatraceHttp = createHttp({ clock, proxy: optionalUrl('PROXY'), ca: optionalFile('CA_BUNDLE') });
+const wayToDynatrace = { proxy: optionalUrl('PROXY'), ca: optionalFile('CA_BUNDLE') };
 const ssm = new SSMClient();
 const prefix = required('PARAMETER_PREFIX');
 const tokenPlace = tokenPlaceOf(prefix);
-const parameters = createParameters({
-  client: ssm,
-  prefix,
-  clock,
-  ...(tokenPlace.store === 'ssm' ? { tokenName: tokenPlace.name } : {}),
-});
-const token =
-  tokenPlace.store === 'ssm'
-    ? parameters.token
-    : (await import('../adapters/secrets-by-arn.ts')).openTokenByArn({ clock, ...tokenPlace });
+/** Its client is loaded where the token is there. */
+const secretsManager = tokenPlace.store === 'ssm' ? undefined : await import('../adapters/secrets-by-arn.ts');
 const fixedEndpoint = optional('ENDPOINT');
 const inVpc = optional('IN_VPC');
+const table = { client: new DynamoDBClient(), tableName: required('TABLE_NAME'), clock };
+
+/** Each with a memory of its own. */
+function openSources(): Sources {
+  const tokenName = tokenPlace.store === 'ssm' ? { tokenName: tokenPlace.name } : {};
+  const { endpoint, token } = createParameters({ client: ssm, prefix, clock, ...tokenName });
+  return tokenPlace.store === 'ssm' || secretsManager === undefined
+    ? { endpoint, token }
+    : { endpoint, token: secretsManager.openTokenByArn({ clock, ...tokenPlace }) };
+}
+
+const sources = openSources();
 
 /** What documents and annotations may refer to, beside everything below `<prefix>/secrets/`: what the deployment granted. */
 const targetSecrets = createAwsSecrets({
@@ -82,19 +91,13 @@ const deps: WorkDeps = {
       inVpc: inVpc === undefined ? undefined : inVpc === 'true',
     }),
     export: createExport({
-      http: dynatraceHttp,
+      http: createHttp({ clock, ...wayToDynatrace }),
       clock,
-      endpoint: async (deadlineMs) =>
-        fixedEndpoint ?? known('endpoint', await parameters.endpoint(deadlineMs)),
-      token: async (fresh, deadlineMs) => known('API token', await token(fresh, deadlineMs)),
+      endpoint: async (deadlineMs) => fixedEndpoint ?? known('endpoint', await sources.endpoint(deadlineMs)),
+      token: async (fresh, deadlineMs) => known('API token', await sources.token(fresh, deadlineMs)),
       tokenRequired: true,
     }),
-    state: createState({
-      client: new DynamoDBClient(),
-      tableName: required('TABLE_NAME'),
-      clock,
-      dictionary: BASELINE_DICTIONARY,
-    }),
+    state: createState({ ...table, dictionary: BASELINE_DICTIONARY }),
   },
   memory: createMemory(),
   log,
@@ -104,10 +107,30 @@ const deps: WorkDeps = {
   maxStalenessMs: requiredNumber('MAX_STALENESS_MS'),
 };
 
-export const handler = middy<SQSEvent, void>()
+const doctorDeps: DoctorDeps = {
+  clock,
+  site: {
+    place: inVpc === 'true' ? 'lambda_in_vpc' : 'lambda',
+    region: required('AWS_REGION'),
+    prefix,
+  },
+  fixedEndpoint,
+  tokenPlace,
+  // Anew for each diagnosis: what a run remembers says nothing of what can be read now.
+  openSources,
+  wayToDynatrace,
+  secrets: targetSecrets,
+  refuseLoopback: isInLambda(),
+  tableName: table.tableName,
+  table: createTableAccess(table),
+  log,
+};
+
+export const handler = middy<SQSEvent | DoctorEvent, object | void>()
   .use(logBugs(log))
-  .handler(async ({ Records }, context) => {
-    for (const record of Records) {
+  .handler(async (event, context) => {
+    if ('doctor' in event) return answerDoctor(event, doctorDeps, context.getRemainingTimeInMillis());
+    for (const record of event.Records) {
       const delivery = {
         body: record.body,
         writer: context.awsRequestId,
@@ -116,6 +139,7 @@ export const handler = middy<SQSEvent, void>()
       };
       await workOff(delivery, deps);
     }
+    return undefined;
   });
 
 /** That a secret could not be read just now is said; the value from before stays in force. */

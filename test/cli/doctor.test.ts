@@ -276,7 +276,7 @@ describe('options', () => {
 
   test('wrong usage: exit code 2, the remedy, nothing on standard output', async () => {
     const wrong: readonly (readonly [args: readonly string[], says: RegExp])[] = [
-      [[], /nothing is named; write the URL of a NIM, --page FILE or --endpoint URL/],
+      [[], /nothing is named; write the URL of a NIM, --page FILE, --endpoint URL or --stack NAME/],
       [['not an address'], /is no host and port/],
       [['http://user:hunter2@nim:8000'], /a user name or password/],
       [['nim:8000', '--preset', 'some'], /--preset some: it is none of core, default, all/],
@@ -328,7 +328,7 @@ describe('docs/doctor.md', () => {
     const source = readFileSync(new URL('../../functions/core/doctor/checks.ts', import.meta.url), 'utf8');
     const [union = ''] = /export type CheckName =[^;]+;/.exec(source) ?? [];
     const names = [...union.matchAll(/\| '(\w+)'/g)].map(([, name]) => name as string);
-    assert.equal(names.length, 13);
+    assert.equal(names.length, 19);
     for (const name of names) assert(text.includes(`| \`${name}\` |`), name);
   });
 });

@@ -21,18 +21,21 @@ const { handler } = module as { readonly handler: Handler };
 for await (const line of createInterface({ input: process.stdin })) {
   const { event, requestId, remainingMs, aheadMs } = JSON.parse(line) as Invoke;
   Date.now = () => hostNowMs() + aheadMs;
-  const error = await Promise.race([
-    handler(event, contextOf(requestId, remainingMs)).then(() => undefined, String),
+  const ended = await Promise.race([
+    handler(event, contextOf(requestId, remainingMs)).then(
+      (answer) => ({ answer }),
+      (error: unknown) => ({ error: String(error) }),
+    ),
     timedOut(remainingMs),
   ]);
   process.stderr.write(`END ${requestId} {}\n`);
-  process.stdout.write(`END ${requestId} ${JSON.stringify({ error })}\n`);
+  process.stdout.write(`END ${requestId} ${JSON.stringify(ended)}\n`);
 }
 
 /** Lambda ends what is not done by then. Here it goes on, unheard: the process is the test's to end. */
-async function timedOut(remainingMs: number): Promise<string> {
+async function timedOut(remainingMs: number): Promise<{ readonly error: string }> {
   await delay(remainingMs, undefined, { ref: false });
-  return 'Sandbox.Timedout: the task timed out';
+  return { error: 'Sandbox.Timedout: the task timed out' };
 }
 
 /** As Lambda's Node runtime hands it over. */

@@ -19,6 +19,8 @@ export type OutputLine = Readonly<Record<string, unknown>>;
 export interface Invocation {
   /** What the handler threw. */
   readonly error?: string;
+  /** What it answered whoever invoked it. */
+  readonly answer?: unknown;
   /** Log lines of standard output, then those of standard error. */
   readonly logs: readonly OutputLine[];
   /** Lines in embedded metric format. */
@@ -115,13 +117,14 @@ function startInstance(file: string, env: Readonly<Record<string, string>>): Ins
 
 /** Every line but the runtime's own is JSON, or it does not belong there. */
 function read(texts: readonly string[], ended: RegExp): Invocation {
-  const { error } = JSON.parse(ended.exec(texts[0] ?? '')?.[1] ?? '{}') as { readonly error?: string };
+  const { error, answer } = JSON.parse(ended.exec(texts[0] ?? '')?.[1] ?? '{}') as Invocation;
   const lines = texts
     .flatMap((text) => text.split('\n'))
     .filter((line) => line !== '' && !line.startsWith('END '))
     .map((line) => JSON.parse(line) as OutputLine);
   return {
     ...(error === undefined ? {} : { error }),
+    ...(answer === undefined ? {} : { answer }),
     logs: lines.filter((line) => !('_aws' in line)),
     metrics: lines.filter((line) => '_aws' in line),
   };

@@ -32,6 +32,9 @@ const KEY = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1
 
 const TOPIC = 'arn:aws:sns:eu-central-1:111122223333:ops';
 
+/** What `status` and `doctor --stack` look for. */
+const OUTPUTS = ['TableName', 'DispatchFunctionName', 'ScrapeFunctionName'];
+
 function stackOf(app: ReturnType<typeof createApp>): Stack {
   return app.node.findChild('NimToDynatrace') as Stack;
 }
@@ -94,14 +97,14 @@ describe('app', () => {
       VpcConfig: { SubnetIds: ['subnet-0a', 'subnet-0b'], SecurityGroupIds: ['sg-0abc'] },
       Environment: { Variables: { PARAMETER_PREFIX: '/team/nim' } },
     });
-    assert.deepEqual(Object.keys(template.findOutputs('*')), ['TableName']);
+    assert.deepEqual(Object.keys(template.findOutputs('*')), OUTPUTS);
   });
 
   test('without security groups it makes one and names it', () => {
     const app = appWith({ vpcId: 'vpc-0123456789abcdef0', subnetIds: 'subnet-0a' });
     app.synth();
     assert.deepEqual(Object.keys(Template.fromStack(stackOf(app)).findOutputs('*')), [
-      'TableName',
+      ...OUTPUTS,
       'SecurityGroupId',
     ]);
   });

@@ -60,7 +60,13 @@ describe('functions', () => {
 
   test('are told where things are, and no secret', () => {
     const ofDispatch = Object.keys(byTimeout(60).Environment.Variables).sort();
-    assert.deepEqual(ofDispatch, ['MAX_STALENESS_MS', 'PARAMETER_PREFIX', 'QUEUE_URL', 'TABLE_NAME']);
+    assert.deepEqual(ofDispatch, [
+      'IN_VPC',
+      'MAX_STALENESS_MS',
+      'PARAMETER_PREFIX',
+      'QUEUE_URL',
+      'TABLE_NAME',
+    ]);
     const { TABLE_NAME, ...variables } = byTimeout(75).Environment.Variables;
     assert.ok('Ref' in TABLE_NAME);
     assert.deepEqual(variables, {

@@ -1,6 +1,8 @@
 /** In Lambda the runtime listens on loopback: whoever edits documents aims no request there. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { writeDiagnoseRequest } from '../../functions/core/doctor/request.ts';
+import { createTarget } from '../../functions/core/targets.ts';
 import { serveHttp } from '../adapters/local-servers.ts';
 import { SOURCE, TOKEN, startDeployment } from '../fakes/deployment.ts';
 import { lineOf } from '../fakes/lambda.ts';
@@ -27,6 +29,17 @@ test('neither a target nor a discovery leads there, by whatever name; Dynatrace 
   const failed = (run?.logs ?? []).filter(({ message }) => message === 'target_failed');
   assert.equal(failed.length, 5);
   for (const { problem } of failed) assert.match(String(problem), OWN);
+  const target = createTarget({
+    job: 'nim',
+    instance: 'a',
+    scheme: 'http',
+    address: `localhost:${port}`,
+    path: '',
+    params: [],
+  });
+  const asked = writeDiagnoseRequest({ targets: [target], deployment: false });
+  const { answer } = await deployment.scrape.invoke(asked);
+  assert.match(JSON.stringify(answer), OWN, 'nor does the doctor, which anybody may ask who may invoke it');
   assert.deepEqual(runtime.requests, []);
   assert.equal(lineOf(run, 'run_finished')['up'], 0);
   assert.ok(deployment.receiver.points.length > 0, 'up 0 of each of them');

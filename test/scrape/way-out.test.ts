@@ -1,6 +1,7 @@
 /** The worker as it is deployed behind a proxy, with an authority of its own and its token in Secrets Manager. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { readDiagnoses, writeDiagnoseRequest } from '../../functions/core/doctor/request.ts';
 import { PKI, serveHttp } from '../adapters/local-servers.ts';
 import { TOKEN, addressOf, buildBundles, startDeployment } from '../fakes/deployment.ts';
 import { startProxy } from '../fakes/proxy.ts';
@@ -28,6 +29,14 @@ test('the export goes through the proxy, scrapes do not; the token comes from th
       AWS_ENDPOINT_URL_SECRETS_MANAGER: manager.endpoint,
     },
   });
+  const doctor = writeDiagnoseRequest({ targets: [], deployment: true });
+  const diagnosed = readDiagnoses((await scrape.invoke(doctor)).answer);
+  assert(diagnosed.code === 'read');
+  const checks = diagnosed.value.flatMap((one) => one.checks).map(({ name, status }) => `${name} ${status}`);
+  assert.deepEqual(checks.slice(1, 3), ['stored_endpoint ok', 'stored_token ok']);
+  assert.deepEqual(checks.slice(-4), ['dns ok', 'tcp ok', 'ingest ok', 'clock ok']);
+  assert.equal(proxy.tunnels.length, 1, 'the doctor goes the way of the export');
+
   await tick();
   assert.ok(dynatrace.requests.length > 0, scrape.output());
   for (const { headers, url } of dynatrace.requests) {

@@ -4,6 +4,18 @@ import type { Generation } from './generation.ts';
 
 /** The order is that in which they are made: each needs what stands before it. */
 export type CheckName =
+  /** Deployed: dispatch reads the target documents, and all of them are right. */
+  | 'documents'
+  /** Deployed: every discovery answers. */
+  | 'discovery'
+  /** Deployed: the worker may read and write its table. Nothing is written. */
+  | 'dynamodb'
+  /** Deployed: the parameter with Dynatrace's URL is there and may be read. */
+  | 'stored_endpoint'
+  /** Deployed: the API token is there and may be read. */
+  | 'stored_token'
+  /** Deployed: a secret that a job refers to is there and may be read. */
+  | 'stored_secret'
   /** The host name resolves, to addresses that may be scraped. */
   | 'dns'
   /** Every address takes a connection. */
@@ -53,6 +65,8 @@ export interface TargetDiagnosis {
   /** Both absent where there was no page to read. */
   readonly generation?: Generation;
   readonly forecast?: Forecast;
+  /** What an answer of the deployed function had no room for. */
+  readonly cut?: string;
 }
 
 export interface DynatraceDiagnosis {
@@ -62,7 +76,14 @@ export interface DynatraceDiagnosis {
   readonly checks: readonly Check[];
 }
 
-export type Diagnosis = TargetDiagnosis | DynatraceDiagnosis;
+/** What a deployed function may do and reach in AWS. */
+export interface AwsDiagnosis {
+  readonly kind: 'aws';
+  readonly function: 'dispatch' | 'scrape';
+  readonly checks: readonly Check[];
+}
+
+export type Diagnosis = TargetDiagnosis | DynatraceDiagnosis | AwsDiagnosis;
 
 /** Whether nothing has failed; warnings and skipped checks are no failures. */
 export function isSound({ checks }: Diagnosis): boolean {

@@ -24,7 +24,8 @@ import {
 import { checkEndpoint, checkIngest, checkToken } from './dynatrace-checks.ts';
 import type { Answers } from './generation.ts';
 import { type Look, checkClock, checkProcess, diagnosePage } from './page-checks.ts';
-import type { Probe } from './probe.ts';
+import { type Place, wordsAt } from './place.ts';
+import type { Peer, Probe } from './probe.ts';
 import { reach } from './reaching.ts';
 
 /** Of one target, all checks together: its scrape may take its own 10 s and the rest still has its turn. */
@@ -46,6 +47,10 @@ const LOOK_PAUSE_MS = 200;
 
 export interface DoctorPorts {
   readonly clock: Clock;
+  /** Where these ports are. */
+  readonly place: Place;
+  /** Through which Dynatrace is reached: names are looked up there, and TLS is spoken through it. */
+  readonly proxy?: Peer;
   readonly probe: Probe;
   /** Each on a connection of its own, as a scrape a minute later has it: a kept one would meet the same replica. */
   readonly scrape: Scrape;
@@ -72,24 +77,34 @@ export async function diagnose(
   { targets, dynatrace, deadlineMs }: Consultation,
   ports: DoctorPorts,
 ): Promise<readonly Diagnosis[]> {
-  const diagnoses: Diagnosis[] = [];
+  const [ofTargets, ofDynatrace] = await Promise.all([
+    diagnoseTargets(targets, ports, deadlineMs),
+    dynatrace === undefined ? withoutEndpoint(ports.place) : diagnoseDynatrace(dynatrace, ports, deadlineMs),
+  ]);
+  return [...ofTargets, ofDynatrace];
+}
+
+/** One for each in their order, some at a time. */
+export async function diagnoseTargets(
+  targets: readonly Target[],
+  ports: DoctorPorts,
+  deadlineMs: number,
+): Promise<readonly TargetDiagnosis[]> {
+  const diagnoses: TargetDiagnosis[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let i = next++; i < targets.length; i = next++) {
       diagnoses[i] = await diagnoseTarget(targets[i] as Target, ports, deadlineMs);
     }
   };
-  const [ofDynatrace] = await Promise.all([
-    dynatrace === undefined ? WITHOUT_ENDPOINT : diagnoseDynatrace(dynatrace, ports, deadlineMs),
-    ...Array.from({ length: Math.min(MAX_CONCURRENT_TARGETS, targets.length) }, worker),
-  ]);
-  return [...diagnoses, ofDynatrace];
+  await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT_TARGETS, targets.length) }, worker));
+  return diagnoses;
 }
 
-const WITHOUT_ENDPOINT: DynatraceDiagnosis = {
-  kind: 'dynatrace',
-  checks: [skipped('endpoint', 'Dynatrace was not checked: give --endpoint, and the token in DT_API_TOKEN')],
-};
+/** What stands in the place of Dynatrace's diagnosis where there is nothing to diagnose. */
+export function withoutEndpoint(place: Place): DynatraceDiagnosis {
+  return { kind: 'dynatrace', checks: [skipped('endpoint', wordsAt(place).noEndpoint)] };
+}
 
 export async function diagnoseTarget(
   target: Target,
@@ -248,22 +263,21 @@ export async function diagnoseDynatrace(
   ports: DoctorPorts,
   deadlineMs: number,
 ): Promise<DynatraceDiagnosis> {
-  const { clock } = ports;
+  const { clock, place } = ports;
   const endMs = Math.min(deadlineMs, clock.monotonicMs() + DYNATRACE_BUDGET_MS);
   const form = checkEndpoint(endpoint);
   const { url } = form;
-  const known = checkToken(token, url);
+  const known = checkToken(token, url, place);
   if (url === undefined) {
     return {
       kind: 'dynatrace',
       checks: [form.check, known.check, skipped('ingest', 'nothing was posted: no usable endpoint')],
     };
   }
-  const { protocol, host } = new URL(url);
-  const scheme = protocol === 'https:' ? 'https' : 'http';
-  const { host: name, port } = hostAndPort({ address: host, scheme });
-  const peer = { host: name, port: Number(port), ...(scheme === 'https' ? { tls: {} } : {}) };
-  const way = await reach(peer, ports, endMs, 'dynatrace');
+  const way =
+    ports.proxy === undefined
+      ? await reach(peerOf(url), ports, endMs, 'dynatrace')
+      : await reach(ports.proxy, ports, endMs, 'proxy');
   const posted = await postNothing();
   return { kind: 'dynatrace', url, checks: [form.check, known.check, ...way.checks, ...posted] };
 
@@ -273,7 +287,14 @@ export async function diagnoseDynatrace(
     const startMs = clock.monotonicMs();
     // An ExportMetricsServiceRequest without a metric has no bytes.
     const { outcome, dateMs } = await ports.post(new Uint8Array(), endMs);
-    const ingest = checkIngest(outcome, known.kind, clock.monotonicMs() - startMs);
+    const ingest = checkIngest(outcome, known.kind, clock.monotonicMs() - startMs, place);
     return dateMs === undefined ? [ingest] : [ingest, checkClock(dateMs, clock.wallMs(), 'dynatrace')];
   }
+}
+
+function peerOf(url: string): Peer {
+  const { protocol, host: address } = new URL(url);
+  const scheme = protocol === 'https:' ? 'https' : 'http';
+  const { host, port } = hostAndPort({ address, scheme });
+  return { host, port: Number(port), ...(scheme === 'https' ? { tls: {} } : {}) };
 }

@@ -2,6 +2,7 @@
 import { isDynatraceUrl, metricsUrl } from '../endpoint.ts';
 import { type ExportOutcome, unreachable } from '../outcome.ts';
 import { type Check, failed, ok, skipped, told, warning } from './checks.ts';
+import { type Place, wordsAt } from './place.ts';
 
 /** `url`: where metrics are posted to; absent where no usable endpoint was given. */
 export function checkEndpoint(endpoint: string): { readonly check: Check; readonly url?: string } {
@@ -57,7 +58,11 @@ const OTHER_KINDS: Readonly<Record<string, string>> = {
 const MAKE_ONE = 'make an access token with the scope metrics.ingest in Dynatrace';
 
 /** By its form alone. No part of it is ever repeated. `url`: where it would go; undefined: to Dynatrace. */
-export function checkToken(token: string | undefined, url: string | undefined): CheckedToken {
+export function checkToken(
+  token: string | undefined,
+  url: string | undefined,
+  place: Place = 'here',
+): CheckedToken {
   const isForDynatrace = url === undefined || isDynatraceUrl(url);
   const text = token?.trim() ?? '';
   const bad = (cause: string, remedy: string): CheckedToken => ({
@@ -67,7 +72,7 @@ export function checkToken(token: string | undefined, url: string | undefined): 
   });
   if (text === '') {
     return isForDynatrace
-      ? { ...bad('no API token is given', `${MAKE_ONE}, and set DT_API_TOKEN`), kind: 'none' }
+      ? { ...bad('no API token is given', `${MAKE_ONE}, and ${wordsAt(place).putToken}`), kind: 'none' }
       : {
           check: skipped('token', 'no API token is given; this receiver may need none'),
           kind: 'none',
@@ -119,7 +124,13 @@ function kindOf(text: string, isForDynatrace: boolean): CheckedToken {
  * An empty request stores nothing, and OTLP has it answered with success. Dynatrace documents that for traces only
  * (200 where the token has the scope); that it holds for metrics is inferred, and the message says so.
  */
-export function checkIngest(outcome: ExportOutcome, kind: TokenKind, latencyMs: number): Check {
+export function checkIngest(
+  outcome: ExportOutcome,
+  kind: TokenKind,
+  latencyMs: number,
+  place: Place = 'here',
+): Check {
+  const { surely } = wordsAt(place);
   switch (outcome.code) {
     case 'accepted':
       if (outcome.warning !== undefined) return told('ingest', 'warning', outcome.warning, latencyMs);
@@ -128,14 +139,14 @@ export function checkIngest(outcome: ExportOutcome, kind: TokenKind, latencyMs: 
       return warning(
         'ingest',
         'an empty request was accepted in part, which nothing documents',
-        'run it once: nim-to-dynatrace run --once --endpoint ...',
+        surely,
         latencyMs,
       );
     case 'malformed':
       return warning(
         'ingest',
         'an empty request was answered 400; inferred: the token was let in, since a wrong one is answered 401',
-        'to be sure: nim-to-dynatrace run --once --endpoint ...',
+        `to be sure: ${surely}`,
         latencyMs,
       );
     case 'refused': {

@@ -1,7 +1,16 @@
 /** DNS, TCP and TLS towards one server, each only where the one before it went well. */
 import type { Clock } from '../ports.ts';
 import { type Check, failed, ok, warning } from './checks.ts';
-import type { Peer, Probe, Shaken, TlsFault } from './probe.ts';
+import {
+  type Place,
+  type Side,
+  hostPort,
+  refusedRemedy,
+  tlsRemedy,
+  unreachedRemedy,
+  unresolvedRemedy,
+} from './place.ts';
+import type { Peer, Probe, Shaken } from './probe.ts';
 
 /** Addresses of one name that are connected to: replicas enough to see which of them are closed. */
 export const MAX_ADDRESSES = 16;
@@ -20,15 +29,15 @@ export interface Reached {
 
 export async function reach(
   peer: Peer,
-  { probe, clock }: { readonly probe: Probe; readonly clock: Clock },
+  { probe, clock, place }: { readonly probe: Probe; readonly clock: Clock; readonly place: Place },
   deadlineMs: number,
-  side: 'target' | 'dynatrace',
+  side: Side,
 ): Promise<Reached> {
   const { host, port } = peer;
   const startMs = clock.monotonicMs();
   const found = await probe.lookUp(host, deadlineMs);
   const tookMs = clock.monotonicMs() - startMs;
-  const dns = dnsCheck(peer, found, tookMs, side);
+  const dns = dnsCheck(peer, found, tookMs, side, place);
   if (found.code === 'failed' || found.allowed.length === 0) return { checks: [dns], reached: false };
 
   const addresses = found.allowed.slice(0, MAX_ADDRESSES);
@@ -41,29 +50,25 @@ export async function reach(
   const closed = tried.flatMap(([address, result]) =>
     result.code === 'failed' ? [{ address, cause: result.cause }] : [],
   );
-  const tcp = tcpCheck(port, open, closed, side);
+  const tcp = tcpCheck(port, open, closed, side, place);
   const [first] = open;
   if (first === undefined || peer.tls === undefined) {
     return { checks: [dns, tcp], reached: first !== undefined };
   }
   const shaken = await probe.shakeHands(peer, first.address, deadlineMs);
-  const tls = tlsCheck(peer, shaken, clock.wallMs(), side);
+  const tls = tlsCheck(peer, shaken, clock.wallMs(), side, place);
   return { checks: [dns, tcp, tls], reached: shaken.code === 'shaken' };
 }
-
-type Side = 'target' | 'dynatrace';
 
 function dnsCheck(
   { host, port }: Peer,
   found: Awaited<ReturnType<Probe['lookUp']>>,
   tookMs: number,
   side: Side,
+  place: Place,
 ): Check {
   if (found.code === 'failed') {
-    const remedy =
-      side === 'target'
-        ? 'check the name; one of a private zone or a cluster resolves only inside of it: look from there'
-        : 'check the environment id in the endpoint, and that other public names resolve from here';
+    const remedy = unresolvedRemedy(place, side);
     return failed('dns', `cannot look up ${host}: ${found.cause}`, remedy, tookMs);
   }
   const { allowed, forbidden } = found;
@@ -91,6 +96,7 @@ function tcpCheck(
   open: readonly { readonly address: string; readonly durationMs: number }[],
   closed: readonly { readonly address: string; readonly cause: string }[],
   side: Side,
+  place: Place,
 ): Check {
   const failures = closed
     .slice(0, MAX_NAMED)
@@ -98,7 +104,7 @@ function tcpCheck(
   const more = closed.length > MAX_NAMED ? `; and ${closed.length - MAX_NAMED} more` : '';
   const [first] = open;
   if (first === undefined) {
-    return failed('tcp', `cannot connect to ${failures.join('; ')}${more}`, tcpRemedy(closed, side));
+    return failed('tcp', `cannot connect to ${failures.join('; ')}${more}`, tcpRemedy(closed, side, place));
   }
   const latencyMs = Math.max(...open.map(({ durationMs }) => durationMs));
   if (closed.length > 0) {
@@ -115,18 +121,16 @@ function tcpCheck(
   return ok('tcp', `connected to ${all}`, latencyMs);
 }
 
-function tcpRemedy(closed: readonly { readonly cause: string }[], side: Side): string {
-  if (side === 'dynatrace')
-    return 'check the way out: NAT gateway, proxy, security group; or send through an ActiveGate';
-  return closed.every(({ cause }) => /refused/.test(cause))
-    ? 'the host is there and nothing listens: check the port (NIM: 8000), and that the container publishes it'
-    : 'check address, port, routes, and that the security group of the NIM admits this place';
+function tcpRemedy(closed: readonly { readonly cause: string }[], side: Side, place: Place): string {
+  return side === 'target' && closed.every(({ cause }) => /refused/.test(cause))
+    ? refusedRemedy(place)
+    : unreachedRemedy(place, side);
 }
 
-function tlsCheck(peer: Peer, shaken: Shaken, nowMs: number, side: Side): Check {
+function tlsCheck(peer: Peer, shaken: Shaken, nowMs: number, side: Side, place: Place): Check {
   if (shaken.code === 'failed') {
     const message = `cannot agree on TLS with ${hostPort(peer.host, peer.port)}: ${shaken.cause}`;
-    return failed('tls', message, tlsRemedy(peer, shaken.fault, side));
+    return failed('tls', message, tlsRemedy(peer, shaken.fault, side, place));
   }
   const { protocol, issuer, notAfterMs, durationMs } = shaken;
   const days = Math.floor((notAfterMs - nowMs) / 86_400_000);
@@ -140,30 +144,7 @@ function tlsCheck(peer: Peer, shaken: Shaken, nowMs: number, side: Side): Check 
     : ok('tls', facts, durationMs);
 }
 
-function tlsRemedy({ host, port }: Peer, fault: TlsFault, side: Side): string {
-  switch (fault) {
-    case 'plain':
-      return `the port speaks no TLS: write http://${hostPort(host, port)}`;
-    case 'time':
-      return 'renew the certificate, or set the clock that is wrong';
-    case 'name':
-      return side === 'target'
-        ? 'use a name that the certificate has, or set tls_config: {server_name: ...}'
-        : 'use the name that the certificate has';
-    case 'authority':
-      return side === 'target'
-        ? 'name its authority in tls_config: {ca: ...}; for this command set NODE_EXTRA_CA_CERTS=ca.pem'
-        : 'an ActiveGate with a certificate of its own: for this command set NODE_EXTRA_CA_CERTS=ca.pem';
-    case 'other':
-      return 'check port and scheme, and tls_config if there is one';
-  }
-}
-
 function named(addresses: readonly string[]): string {
   const shown = addresses.slice(0, MAX_NAMED).join(', ');
   return addresses.length > MAX_NAMED ? `${shown} and ${addresses.length - MAX_NAMED} more` : shown;
-}
-
-function hostPort(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -43,6 +43,7 @@ const ABSENT = { code: 'status', message: 'cannot scrape x: status 404; check', 
 function portsOf({ scrape, nowMs = () => 0 }: Script = {}): DoctorPorts {
   return {
     clock: { wallMs: () => NOW_MS, monotonicMs: nowMs },
+    place: 'here',
     probe: {
       lookUp: (host) => Promise.resolve({ code: 'addresses', allowed: [host], forbidden: [] }),
       connect: () => Promise.resolve({ code: 'connected', durationMs: 1 }),

@@ -1,6 +1,7 @@
 /** DNS, TCP, TLS: which is made, which is not, and what is said. The probe is scripted; the real one has its own tests. */
 import { strict as assert } from 'node:assert';
 import { describe, test } from 'node:test';
+import type { Place, Side } from '../../../functions/core/doctor/place.ts';
 import type { Connected, LookedUp, Peer, Probe, Shaken } from '../../../functions/core/doctor/probe.ts';
 import { MAX_ADDRESSES, MIN_CERTIFICATE_LEFT_MS, reach } from '../../../functions/core/doctor/reaching.ts';
 
@@ -24,16 +25,18 @@ const shaken = (notAfterMs: number): Shaken => ({
 interface Script {
   readonly dns: LookedUp;
   readonly closed?: readonly string[];
+  /** Of those; default: they refuse. */
+  readonly cause?: string;
   readonly tls?: Shaken;
 }
 
-async function reached(peer: Peer, script: Script, side: 'target' | 'dynatrace' = 'target') {
+async function reached(peer: Peer, script: Script, side: Side = 'target', place: Place = 'here') {
   const asked: string[] = [];
   const probe: Probe = {
     lookUp: () => Promise.resolve(script.dns),
     connect: (address): Promise<Connected> => {
       asked.push(address);
-      const refused = { code: 'failed', cause: 'the connection was refused' } as const;
+      const refused = { code: 'failed', cause: script.cause ?? 'the connection was refused' } as const;
       const isClosed = script.closed?.includes(address) === true;
       return Promise.resolve(isClosed ? refused : { code: 'connected', durationMs: 2 });
     },
@@ -42,7 +45,7 @@ async function reached(peer: Peer, script: Script, side: 'target' | 'dynatrace' 
       return Promise.resolve(script.tls ?? shaken(NOW_MS + 365 * 86_400_000));
     },
   };
-  const result = await reach(peer, { probe, clock }, 1_000, side);
+  const result = await reach(peer, { probe, clock, place }, 1_000, side);
   const told = result.checks.map(
     ({ name, status, message, remedy }) => `${name} ${status}: ${message} -> ${remedy ?? ''}`,
   );
@@ -111,6 +114,37 @@ describe('tcp', () => {
     const { asked, told } = await reached(PLAIN, { dns });
     assert.equal(asked.length, MAX_ADDRESSES);
     assert.match(told[0] ?? '', /10\.0\.1\.3 and 13 more/);
+  });
+});
+
+describe('a remedy is for the place', () => {
+  const cases: readonly (readonly [place: Place, side: Side, dns: RegExp, tcp: RegExp])[] = [
+    ['here', 'target', /look from there/, /security group of the NIM admits this place/],
+    ['lambda', 'target', /private hosted zone .* -c vpcId/, /runs in no VPC .* deploy with -c vpcId/],
+    [
+      'lambda_in_vpc',
+      'target',
+      /private hosted zone with the function's VPC/,
+      /function's security group in that of the NIM.*route tables both ways.*network ACLs/,
+    ],
+    ['lambda_in_vpc', 'proxy', /name of the proxy/, /security group admits the function's/],
+    ['here', 'dynatrace', /environment id/, /NAT gateway/],
+    ['lambda', 'dynatrace', /environment id/, /public addresses only/],
+    ['lambda_in_vpc', 'dynatrace', /resolver rules/, /0\.0\.0\.0\/0 to a NAT gateway .*ActiveGate/],
+  ];
+  for (const [place, side, dns, tcp] of cases)
+    test(`${side}, ${place}`, async () => {
+      const unresolved = { code: 'failed', cause: 'the host name does not resolve' } as const;
+      assert.match((await reached(PLAIN, { dns: unresolved }, side, place)).told[0] ?? '', dns);
+      const silent = { dns: found(['10.0.1.17']), closed: ['10.0.1.17'], cause: 'no connection in time' };
+      assert.match((await reached(PLAIN, silent, side, place)).told[1] ?? '', tcp);
+    });
+
+  test('a refusal at a target: the way is open, whatever the place', async () => {
+    for (const place of ['here', 'lambda', 'lambda_in_vpc'] as const) {
+      const { told } = await reached(PLAIN, { dns: found(['a']), closed: ['a'] }, 'target', place);
+      assert.match(told[1] ?? '', /nothing listens/);
+    }
   });
 });
 
