@@ -122,14 +122,11 @@ service:
       [config?.kubernetesSdConfigs[0]?.labelSelector, config?.kubernetesSdConfigs[0]?.fieldSelector],
       ['app=nim', ''],
     );
-    // What the processor adds is a rule behind all others.
     assert.deepEqual(
       config?.relabelConfigs.map(({ targetLabel, replacement }) => [targetLabel, replacement]),
-      [
-        ['__address__', '$1:8000'],
-        ['team', 'llm'],
-      ],
+      [['__address__', '$1:8000']],
     );
+    assert.deepEqual(config?.settings.attributes, { team: 'llm' });
   });
 
   for (const [entry, start] of [
