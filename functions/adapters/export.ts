@@ -2,7 +2,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
-import { authorization, metricsUrl } from '../core/endpoint.ts';
+import { authorization, metricsUrl, tokenProblem } from '../core/endpoint.ts';
 import type { ExportOutcome } from '../core/outcome.ts';
 import type { Clock, Export } from '../core/ports.ts';
 import { sleepMs as sleep } from './clock.ts';
@@ -96,6 +96,8 @@ export function createExport(deps: ExportDeps): Export {
       if (credential.code === 'waiting') return WAITING_FOR_TOKEN;
       if (credential.code === 'unusable') return UNUSABLE_TOKEN;
       const token = credential.code === 'token' ? credential.token : undefined;
+      const problem = token === undefined ? undefined : tokenProblem(where.url);
+      if (problem !== undefined) return { code: 'refused', status: 0, message: problem };
       const result = await post(deps, { url, token, bytes: body.length, gzipBody, deadlineMs });
       const verdict = judge(result, url, token, deps.clock.wallMs());
       if (verdict.code === 'denied') {

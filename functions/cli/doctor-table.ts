@@ -45,7 +45,7 @@ export function createDoctorTable(preset: Preset | undefined): (diagnosis: Diagn
       if (before === undefined) shown.set(text, diagnosis.url);
     }
     if (diagnosis.kind === 'target' && diagnosis.cut !== undefined) parts.push(`  ${diagnosis.cut}`, '');
-    return `${printable(parts.join('\n'))}\n`;
+    return `${parts.join('\n')}\n`;
   };
 }
 
@@ -174,9 +174,4 @@ function costLines(
 
 function number(value: number): string {
   return value.toLocaleString('en', { maximumFractionDigits: 1 });
-}
-
-/** What a page or a server says of itself must not drive the terminal. */
-function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n]/gu, '?');
 }

@@ -23,7 +23,7 @@ import {
   readDoctorOptions,
 } from './doctor-options.ts';
 import { createDoctorTable, summaryOf } from './doctor-table.ts';
-import { print, withOutput } from './output.ts';
+import { print, say, withOutput } from './output.ts';
 
 export async function doctor(args: readonly string[]): Promise<number> {
   const options = readDoctorOptions(args);
@@ -32,7 +32,7 @@ export async function doctor(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (options.code === 'wrong') {
-    process.stderr.write(`${options.problems.join('\n')}\n`);
+    say(options.problems.join('\n'));
     return 2;
   }
   const left = new AbortController();

@@ -11,6 +11,7 @@ import { importConfiguration } from '../core/import/importing.ts';
 import type { Imported } from '../core/import/importing.ts';
 import { importHelp, readImportOptions } from './import-options.ts';
 import type { ImportSettings } from './import-options.ts';
+import { say } from './output.ts';
 
 /** Findings that are printed of each kind: who has more corrects some of them first. */
 export const MAX_PRINTED_FINDINGS = 100;
@@ -22,7 +23,7 @@ export async function runImport(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (options.code === 'wrong') {
-    process.stderr.write(`${options.problems.join('\n')}\n`);
+    say(options.problems.join('\n'));
     return 2;
   }
   // The reader of a pipe may leave first (`| head`).
@@ -30,7 +31,7 @@ export async function runImport(args: readonly string[]): Promise<number> {
   const { settings } = options;
   const text = await readInput(settings.file);
   if (typeof text === 'object') {
-    process.stderr.write(`${text.problem}\n`);
+    say(text.problem);
     return 2;
   }
   const imported = importConfiguration(text, settings);
@@ -38,10 +39,10 @@ export async function runImport(args: readonly string[]): Promise<number> {
     const commands = await commandsFor(imported, settings);
     process.stdout.write(settings.output === 'json' ? jsonOf(imported, commands) : scriptOf(commands));
   } catch (error) {
-    process.stderr.write(`cannot write the documents: ${(error as Error).message}; give another --out\n`);
+    say(`cannot write the documents: ${(error as Error).message}; give another --out`);
     return 1;
   }
-  for (const line of linesOf(imported)) process.stderr.write(`${line}\n`);
+  for (const line of linesOf(imported)) say(line);
   return imported.problems.length > 0 ? 1 : 0;
 }
 

@@ -3,6 +3,7 @@ import { dashboard } from './dashboard.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { runImport } from './import.ts';
+import { say } from './output.ts';
 import { run } from './run.ts';
 import { status } from './status.ts';
 
@@ -29,7 +30,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const problem = name === undefined ? 'no command is given' : `${JSON.stringify(name)} is no command`;
-  process.stderr.write(`cannot start: ${problem}; the commands are:\n${usage()}\n`);
+  say(`cannot start: ${problem}; the commands are:\n${usage()}`);
   return 2;
 }
 

@@ -1,8 +1,20 @@
-/** Data on standard output, messages on standard error. */
+/** Data on standard output, messages on standard error; neither drives the terminal. */
+import { withoutTokens } from '../core/redaction.ts';
 
-/** A line for the person at the terminal. */
+/** A line for the person at the terminal. A token that was typed in the wrong place is not repeated. */
 export function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${printable(withoutTokens(line))}\n`);
+}
+
+/**
+ * What a page, a document or a server says may hold what clears a screen or sets a title. Written as JSON does, which
+ * a person can read and which leaves JSON the same.
+ */
+export function printable(text: string): string {
+  return text.replace(
+    /[^\P{Cc}\n\t]/gu,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** Says the lines that were not among those of the call before. */
@@ -18,7 +30,7 @@ export function createNews(say: (line: string) => void): (lines: readonly string
 /** Waits for a slow reader, so that a pipe never fills the memory. One that left is noticed by `withOutput`. */
 export async function print(text: string): Promise<void> {
   if (text === '') return;
-  await new Promise<void>((resolve) => void process.stdout.write(text, () => resolve()));
+  await new Promise<void>((resolve) => void process.stdout.write(printable(text), () => resolve()));
 }
 
 /**

@@ -38,7 +38,7 @@ export async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (options.code === 'wrong') {
-    process.stderr.write(`${options.problems.join('\n')}\n`);
+    say(options.problems.join('\n'));
     return 2;
   }
   const interrupted = new AbortController();

@@ -43,7 +43,7 @@ export function statusText({ facts, status, tableName, nowMs }: ShownStatus): st
     ...findings.flatMap(({ code, message }) => wrapped(`${code}: ${message}`, '')),
     verdict(status.ok, down, findings.length),
   ];
-  return lines.map((line) => `${printable(line)}\n`).join('');
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 function verdict(ok: boolean, down: number, findings: number): string {
@@ -164,9 +164,4 @@ function wrapped(text: string, indent: string): readonly string[] {
     }
   }
   return [...lines, line];
-}
-
-/** What a page or a document says must not move a terminal's cursor. */
-function printable(line: string): string {
-  return line.replace(/\p{Cc}/gu, '?');
 }

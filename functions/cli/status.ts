@@ -23,7 +23,7 @@ export async function status(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (options.code === 'wrong') {
-    process.stderr.write(`${options.problems.join('\n')}\n`);
+    say(options.problems.join('\n'));
     return 2;
   }
   return withOutput(new AbortController(), () => show(options.settings));

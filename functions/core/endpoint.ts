@@ -48,6 +48,20 @@ export function isDynatraceUrl(url: string): boolean {
 }
 
 /**
+ * Why no token may be sent to the URL, a message for people; undefined: it may. Without TLS whoever is on the way reads
+ * it, but on this machine, where a local receiver has no certificate.
+ */
+export function tokenProblem(url: string): string | undefined {
+  const { protocol, host, hostname } = new URL(url);
+  if (protocol === 'https:' || isLoopback(hostname)) return undefined;
+  return problem('it would send the token unencrypted', `https://${host}`).problem;
+}
+
+export function isLoopback(hostname: string): boolean {
+  return /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
+/**
  * The `Authorization` header for a token: classic tokens (`dt0c01.`) as Api-Token, platform tokens and other
  * `dt0s` ones as Bearer, anything else as Api-Token.
  */

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import type { LookupFunction } from 'node:net';
 import { describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { systemClock } from '../../functions/adapters/clock.ts';
 import { MAX_ANSWER_BYTES } from '../../functions/adapters/export.ts';
+import { createHttp } from '../../functions/adapters/http.ts';
 import type { ExportOutcome } from '../../functions/core/outcome.ts';
 import { BODY, PUBLIC, SECRET, TOKEN, answering, openExport } from './export-bench.ts';
 import { serveHttp, serveTcp } from './local-servers.ts';
@@ -45,6 +48,34 @@ describe('the request', () => {
     });
     assert.equal((await send()).code, 'accepted');
     assert.equal(server.requests[0]?.headers.authorization, 'Bearer dt0s16.A.B');
+  });
+
+  test('no token goes out without TLS: nobody is asked', async (t) => {
+    const names: string[] = [];
+    const lookup: LookupFunction = (name, _, callback) => {
+      names.push(name);
+      callback(Object.assign(new Error('no name'), { code: 'ENOTFOUND' }), '');
+    };
+    const http = createHttp({ clock: systemClock, lookup });
+    t.after(() => http.close());
+    const endpoint = 'http://gate.example.com:9999/e/abc/api/v2/otlp';
+    const refused = await openExport(t, endpoint, { http }).send();
+    assert(refused.code === 'refused' && refused.status === 0);
+    assert.match(
+      refused.message,
+      /it would send the token unencrypted; store https:\/\/gate\.example\.com:9999/,
+    );
+    assert.deepEqual(names, []);
+
+    const token = () => Promise.resolve(undefined);
+    const without = await openExport(t, endpoint, {
+      http,
+      token,
+      tokenRequired: false,
+      maxAttempts: 1,
+    }).send();
+    assert.equal(without.code, 'retry');
+    assert.deepEqual(names, ['gate.example.com']);
   });
 
   test('no endpoint, no token: named states, and nothing is sent', async (t) => {

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { systemClock as clock, sleepMs } from '../../functions/adapters/clock.ts';
-import { MAX_TLS_AGENTS, createHttp } from '../../functions/adapters/http.ts';
+import { MAX_TLS_AGENTS, createHttp, failureOf } from '../../functions/adapters/http.ts';
 import type { Http, HttpResult } from '../../functions/adapters/http.ts';
 import type { TlsOptions } from '../../functions/adapters/tls.ts';
 import { PKI, serveHttp, testCertificate } from './local-servers.ts';
@@ -193,4 +193,11 @@ describe('connections', () => {
     assertFine(await nth(0));
     assert.equal(server.connections(), MAX_TLS_AGENTS + 2, 'the one that was closed connects anew');
   });
+});
+
+test('names of a certificate, however many, are cut in linear time', () => {
+  const error = Object.assign(new Error(`${'a'.repeat(199)}${':'.repeat(1_000_000)}a`), {
+    code: 'ERR_TLS_X',
+  });
+  assert.equal(failureOf(error, false).cause, `TLS failed: ${'a'.repeat(199)}`);
 });

@@ -178,7 +178,7 @@ describe('a target', { concurrency: 2 }, () => {
     const { stdout } = await doctor([one.address, two.address]);
     assert.equal(stdout.split('goes out  ').length, 2);
     assert(stdout.includes(`as of http://${one.address}/v1/metrics`));
-    assert(stdout.includes('evil?[2J') && !stdout.includes('\u001b'));
+    assert(stdout.includes('evil\\u001b[2J') && !stdout.includes('\u001b'));
   });
 
   test('Ctrl-C ends it at once', async (t) => {

@@ -68,13 +68,6 @@ test('a word that is wider is left whole, so that it can be copied', () => {
   assert.ok(linesOf([], [{ code: 'refused', message: `cannot read ${arn} here` }]).includes(`  ${arn}`));
 });
 
-test('what a page or a document says moves no cursor', () => {
-  const problem = 'not_exposition: \u001b[2J\u009b1A\r\u0007';
-  const [text] = [linesOf([judged('a\u001b[1m', { problem })]).join('\n')];
-  assert.doesNotMatch(text, /[^\n\P{Cc}]/u);
-  assert.match(text, /not_exposition: \?\[2J\?1A\?\?/);
-});
-
 test('200 rows, of 201 the last one is counted', () => {
   const many = (n: number) => Array.from({ length: n }, (_, i) => judged(`nim-${i}:8000`));
   assert.ok(!linesOf(many(MAX_STATUS_ROWS)).some((line) => line.includes('more')));

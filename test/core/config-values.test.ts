@@ -170,3 +170,7 @@ describe('a misspelt key', () => {
     );
   });
 });
+
+test('a size of a million digits is refused in linear time', () => {
+  assert.equal(parseByteSize('9'.repeat(1_000_000)), undefined);
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { authorization, metricsUrl } from '../../functions/core/endpoint.ts';
+import { authorization, metricsUrl, tokenProblem } from '../../functions/core/endpoint.ts';
 
 describe('metricsUrl', () => {
   const accepted: readonly (readonly [endpoint: string, url: string])[] = [
@@ -87,4 +87,25 @@ test('the scheme of authorization follows the token', () => {
   assert.equal(authorization('dt0s01.PUBLIC.SECRET'), 'Bearer dt0s01.PUBLIC.SECRET');
   assert.equal(authorization('dt0s1.PUBLIC'), 'Api-Token dt0s1.PUBLIC');
   assert.equal(authorization('anything'), 'Api-Token anything');
+});
+
+test('a token goes out by TLS only, but on this machine', () => {
+  for (const url of [
+    'https://gate:9999/v1/metrics',
+    'http://localhost:4318/',
+    'http://127.0.0.1/',
+    'http://[::1]:1/',
+  ])
+    assert.equal(tokenProblem(url), undefined, url);
+  for (const url of [
+    'http://gate:9999/v1',
+    'http://10.0.0.1/',
+    'http://127.0.0.1.example.com/',
+    'http://localhost.example.com/',
+  ])
+    assert.match(
+      tokenProblem(url) ?? '',
+      /^cannot use the Dynatrace endpoint: it would send the token unencrypted; store https:/,
+      url,
+    );
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readAddress } from '../../functions/core/config/address.ts';
 import { readDocuments } from '../../functions/core/config/documents.ts';
-import { isSecretParam } from '../../functions/core/config/secret-param.ts';
+import { hasSecretQuery, isSecretParam } from '../../functions/core/config/secret-param.ts';
 import { configsOf, imported, lines } from './imported.ts';
 
 const REMEDY =
@@ -21,6 +21,13 @@ test('which names are secrets', () => {
   // snmp_exporter names a block of its own file by `auth`.
   for (const name of 'auth module target collect[] match[] monkey design author format'.split(' '))
     assert(!isSecretParam(name), name);
+});
+
+test('a query of an address that is none yet, in linear time', () => {
+  for (const address of ['a?token=x', 'a?x=1&api_key=y', 'a?b?token=x', 'a??token=x'])
+    assert(hasSecretQuery(address), address);
+  for (const address of ['a', 'a?', 'a?module=token', '?'.repeat(1_000_000)])
+    assert(!hasSecretQuery(address), address.slice(0, 20));
 });
 
 describe('a document', () => {

@@ -1,7 +1,7 @@
 /** Sizes as Prometheus writes them (alecthomas/units, ParseBase2Bytes): both `KB` and `KiB` are 1,024 bytes. */
 
 const FACTORS = ['', 'K', 'M', 'G', 'T', 'P', 'E'];
-const PART = /(\d+\.?\d*|\.\d+)([KMGTPE]?)(i?)B/y;
+const PART = /(\d+(?:\.\d*)?|\.\d+)([KMGTPE]?)(i?)B/y;
 
 /** Bytes of `10MB`, `1.5GiB` or `1GiB512MiB`; undefined where it is no size. A unit is needed, but for `0`. */
 export function parseByteSize(text: string): number | undefined {

@@ -22,7 +22,7 @@ export function isSecretParamLabel(label: string): boolean {
 
 /** Whether the query of an address, which may be none yet, holds such a parameter. */
 export function hasSecretQuery(address: string): boolean {
-  return [...address.matchAll(/[?&]([^=&#]+)=/g)].some(([, name = '']) => isSecretParam(name));
+  return [...address.matchAll(/[?&]([^=&#?]+)=/g)].some(([, name = '']) => isSecretParam(name));
 }
 
 const REMEDY = 'send it as a header by a reference, under http_headers and secrets, or as authorization';

@@ -1,5 +1,5 @@
 /** What can be said of Dynatrace's side: the form of endpoint and token, and what an answer to a post means. */
-import { isDynatraceUrl, metricsUrl } from '../endpoint.ts';
+import { isDynatraceUrl, isLoopback, metricsUrl } from '../endpoint.ts';
 import { type ExportOutcome, unreachable } from '../outcome.ts';
 import { type Check, failed, ok, skipped, told, warning } from './checks.ts';
 import { type Place, wordsAt } from './place.ts';
@@ -28,10 +28,6 @@ export function checkEndpoint(endpoint: string): { readonly check: Check; readon
     return { url, check: warning('endpoint', `${url} has not the form of a Dynatrace URL`, remedy) };
   }
   return { url, check: ok('endpoint', `metrics go to ${url}`) };
-}
-
-function isLoopback(hostname: string): boolean {
-  return /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
 export type TokenKind = 'classic' | 'platform' | 'other' | 'none';
