@@ -10,7 +10,7 @@ import { increase } from '../../functions/core/series-state.ts';
 import { instanceOf, printPoint } from '../fakes/ports.ts';
 import { T0_MS } from '../fakes/virtual-time.ts';
 import { type Account, add, formIn, isPending, owedNow, owes, pendingOf } from './account.ts';
-import { keyIn, partsOf, pendingIn, sourcesOf, startOf } from './names.ts';
+import { keyIn, partsOf, pendingIn, shownKey, sourcesOf, startOf } from './names.ts';
 import { type ShownPage, isFiltered } from './nim.ts';
 import { type Facts, type Promised, formOf, promise } from './promise.ts';
 
@@ -34,6 +34,7 @@ export const INVARIANTS = [
   'D6 filtered series never leave',
   'D10 up tells the truth',
   'D11 identity',
+  "D11 a page is its own target's",
   'D12 no poison',
   'self-metrics never count twice',
   'nothing is sent too late',
@@ -135,7 +136,7 @@ export function checkSums(account: Account, points: readonly DecodedPoint[], eva
       evaluate(
         'D1 engines are summed',
         amount === should,
-        () => `${account.instance} ${printPoint(point)}: part ${i} is ${amount}, ${should} in truth`,
+        () => `${account.owner} ${printPoint(point)}: part ${i} is ${amount}, ${should} in truth`,
       );
     }
   }
@@ -181,7 +182,7 @@ export function checkConservation(
     evaluate(
       'D1 conservation',
       is === should,
-      () => `${account.instance} ${part}: ${is} pending in the state, ${should} in truth`,
+      () => `${account.owner} ${part}: ${is} pending in the state, ${should} in truth`,
     );
   }
   account.drained.clear();
@@ -198,7 +199,7 @@ export function heldBy(item: TargetItem | undefined): Map<string, number> {
   if (decoded.code !== 'baseline') throw new Error(decoded.message);
   for (const state of [...decoded.baseline.series.values(), ...decoded.baseline.draining]) {
     if (state.base === undefined && state.carry === undefined) continue;
-    const form = formOf(state.kind, state.series.key, state.bounds);
+    const form = formOf(state.kind, shownKey(state.series.key), state.bounds);
     for (const [i, amount] of increase(state).entries()) add(held, `${form}/${i}`, amount);
   }
   return held;

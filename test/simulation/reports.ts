@@ -3,6 +3,7 @@ import type { LogRecord } from '../../functions/adapters/log.ts';
 import type { TargetItem } from '../../functions/core/ports.ts';
 import type { Evaluate } from './ledger.ts';
 import { heldBy, secondsOf } from './ledger.ts';
+import { ownerOfKey } from './names.ts';
 import type { Run } from './runs.ts';
 import type { Place } from './places.ts';
 
@@ -67,9 +68,10 @@ export function checkPoison(
     [...met].every((fault) => fault === undefined || fault === 'poison' || fault === 'too_large');
   if (!isClear) return;
   for (const item of items.values()) {
-    const place = places.find(({ address }) => address === item.instance) as Place;
+    const owner = ownerOfKey(item.key);
+    const place = places.find(({ id }) => id === owner) as Place;
     // Under new bounds a series waits until what the old ones owed has left.
-    if (run.previews.get(item.instance)?.account.drains.size !== 0) continue;
+    if (run.previews.get(owner)?.account.drains.size !== 0) continue;
     for (const [part, amount] of heldBy(item)) {
       const key = part.replace(/^\w+ /, '').replace(/[ /].*$/, '');
       evaluate('D12 no poison', amount <= 0 || place.everPoison.has(key), () => `${part} is held up`);
