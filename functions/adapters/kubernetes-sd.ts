@@ -60,6 +60,7 @@ async function discover(
   hintedAtMs: Map<string, number>,
 ): Promise<ListAnswer> {
   const { http, clock } = deps;
+  const listedAtMs = clock.wallMs();
   const server: ApiServer = { http, clock, deadlineMs, access: accessOf(config, deadlineMs, deps) };
   const problems: string[] = [];
   const services = config.annotations ? await listServices(server, config) : [];
@@ -77,7 +78,7 @@ async function discover(
   const named = problems.slice(0, MAX_NAMED_PROBLEMS);
   return {
     code: 'list',
-    groups: pods.groups,
+    groups: pods.groups.map((group) => ({ ...group, own: { ...group.own, listedAtMs } })),
     problems: over <= 0 ? named : [...named, `and ${over} more of ${config.apiServer}`],
   };
 }

@@ -14,7 +14,7 @@ import { type RunReport, addDrops, recordRun, reportRun } from './report.ts';
 import { reportGauges } from './scrape-report.ts';
 import { nextSelfFacts, selfPoints } from './self-metrics.ts';
 import { sendAll } from './sending.ts';
-import { takeIn } from './take-in.ts';
+import { ofItsPod, takeIn } from './take-in.ts';
 import { type TargetRun, beginDrain, beginRun, itemOf, settledBaseline } from './target-run.ts';
 import type { ShardWork } from './work.ts';
 
@@ -89,10 +89,16 @@ async function scrapeTarget(
   const result = await scrape(run.target, deadlineMs);
   const durationMs = clock.monotonicMs() - startedMs;
   run.scrapeDurationMs = durationMs;
+  const nowMs = clock.wallMs();
 
   const taken =
     result.code === 'page'
-      ? takeIn(run, result, result.dateMs ?? clock.wallMs(), work, state.fits, memory)
+      ? ofItsPod(
+          takeIn(run, result, result.dateMs ?? nowMs, work, state.fits, memory),
+          run.target,
+          result,
+          nowMs,
+        )
       : result;
   const page = taken.code === 'taken' ? taken : undefined;
   if (page !== undefined) {

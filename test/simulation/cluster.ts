@@ -113,9 +113,8 @@ export function createCluster(
     pod.goneAt = goneAt;
     pod.isMadeAnew = isMadeAnew;
   };
-  /** Since when a process can be on this pod's address that nobody saw there. */
-  const ageAfter = ({ place }: Pod, nowMs: number): number =>
-    Math.max(0, Math.min(30_000, nowMs - (place?.seenMs ?? 0) - 1_000));
+  /** How old a process on an address can be that was another's until the world's last moment. */
+  const ageAfterMs = (nowMs: number): number => Math.min(30_000, nowMs - clock.wallMs() - 500);
 
   for (const nim of kinds) run(create(nim), clock.wallMs(), nim.ageS * 1_000);
 
@@ -182,7 +181,7 @@ export function createCluster(
           remove(pod);
           const isNamesake = kind.workload === 'StatefulSet';
           const next = isNamesake ? create(pod.kind, pod.name) : create(pod.kind);
-          run(next, nowMs, ageAfter(pod, nowMs), pod.place.address);
+          run(next, nowMs, ageAfterMs(nowMs), pod.place.address);
           happened('replace');
           return true;
         }
@@ -196,7 +195,7 @@ export function createCluster(
           terminate(pod, ticks + FAILED_FOR_TICKS, isNamesake);
           if (isNamesake) return true;
           const next = create(pod.kind);
-          if (pod.kind.startTime) run(next, nowMs, ageAfter(pod, nowMs), pod.place.address);
+          if (pod.kind.startTime) run(next, nowMs, ageAfterMs(nowMs), pod.place.address);
           return true;
         }
         case 'scale': {

@@ -7,6 +7,8 @@ import type { Known } from './promise.ts';
 
 export const TICK_MS = 60_000;
 export const MAX_STALENESS_MS = 25 * 3_600_000;
+/** Pods are listed within this before they are scraped, if nothing is wrong. */
+const FRESH_LIST_MS = 30_000;
 /** As many as events can be about. */
 export const MAX_RECENT = 6;
 const ADDRESSES = ['10.0.0.1:8000', '10.0.0.2:8000', '10.0.0.3:8000'];
@@ -82,6 +84,17 @@ export function pageOf(
   if (process !== newest(nim)) happened('flip');
   place.seenMs = nowMs;
   return show(nim, process, nowMs, place.jitterMs, faults);
+}
+
+/** D11: whether a page can be told to be its pod's, from the world's truth. */
+export function isItsOwn(
+  { startMs, torn, scrapedAtMs }: ShownPage,
+  { listedAtMs }: { readonly listedAtMs?: number },
+  nowMs: number,
+): boolean {
+  if (listedAtMs === undefined) return true;
+  if (startMs === undefined) return torn !== 'all' || nowMs - listedAtMs <= FRESH_LIST_MS;
+  return startMs - (scrapedAtMs - nowMs) <= listedAtMs;
 }
 
 /** Whether a state item's key is this target's. */

@@ -19,7 +19,17 @@ import { createDynatrace } from './dynatrace.ts';
 import { type Invariant, checkConservation, heldBy, secondsOf } from './ledger.ts';
 import { createMischief } from './mischief.ts';
 import { ownerOf, ownerOfKey } from './names.ts';
-import { MAX_STALENESS_MS, TICK_MS, createPlaces, isAt, isOf, living, pageOf, recent } from './places.ts';
+import {
+  MAX_STALENESS_MS,
+  TICK_MS,
+  createPlaces,
+  isAt,
+  isItsOwn,
+  isOf,
+  living,
+  pageOf,
+  recent,
+} from './places.ts';
 import { happen } from './happenings.ts';
 import { checkPoison, checkReport } from './reports.ts';
 import { type Run, createBook } from './runs.ts';
@@ -134,8 +144,10 @@ function createSimulation(plan: Plan, tally: Tally) {
       const owner = ownerOfKey(target.key);
       const moment = { tickMs, nowMs: clock.wallMs(), known: book.accounts.get(owner)?.known };
       const page = pageOf(place, places, mischief, moment);
-      if (owner === place.id) book.scraped(run, owner, page);
-      else happened('another pod answers');
+      if (owner !== place.id) happened('another pod answers');
+      // D11: another's page is to be told from its own; an empty one says nothing to anyone.
+      if (isItsOwn(page, target, clock.wallMs()) && (owner === place.id || page.series.length === 0))
+        book.scraped(run, owner, page);
       const dated = place.nim.kind.aheadS === undefined ? {} : { dateMs: page.scrapedAtMs };
       const complete = page.torn !== 'all';
       return { code: 'page', body: bytes(page.text), path: '/v1/metrics', complete, ...dated };
