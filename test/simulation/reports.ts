@@ -70,6 +70,11 @@ export function checkPoison(
   for (const item of items.values()) {
     const owner = ownerOfKey(item.key);
     const place = places.find(({ id }) => id === owner) as Place;
+    // Of those that share an instance one sends at a tick.
+    const rivals = [...items.values()].filter(
+      ({ key, instance }) => instance === item.instance && run.targets.includes(ownerOfKey(key)),
+    );
+    if (rivals.length > 1) continue;
     // Under new bounds a series waits until what the old ones owed has left.
     if (run.previews.get(owner)?.account.drains.size !== 0) continue;
     for (const [part, amount] of heldBy(item)) {

@@ -184,9 +184,15 @@ export function createBook(facts: (run: Run) => Facts, evaluate: Evaluate): Book
         const labels = point.attributes
           .filter(([key]) => key !== UID_LABEL)
           .map(([key, text]) => `${key}=${typeof text === 'string' ? text : ''}`);
-        const id = `${run.tickMs} ${instanceOf(point)} ${point.name} ${labels.join(' ')}`;
-        evaluate('one point per series and tick', !points.has(id), () => id);
-        points.add(id);
+        const series = `${run.tickMs} ${instanceOf(point)} ${point.name} ${labels.join(' ')}`;
+        // Without its TYPE line a counter that nobody knows yet is a gauge: no rival to what another pod owes of it.
+        for (const id of [
+          `${series} of ${owner}`,
+          `${series} ${point.type === 'gauge' ? 'gauge' : 'delta'}`,
+        ]) {
+          evaluate('one point per series and tick', !points.has(id), () => id);
+          points.add(id);
+        }
       }
     },
     written: (item, applied) => {
