@@ -7,6 +7,7 @@
 import { type Baseline, duePending, giveUp } from './baseline.ts';
 import { cautionAtStart } from './caution.ts';
 import type { DropReason } from './outcome.ts';
+import { ofItsPod } from './pod-page.ts';
 import { type Memory, trimMemory } from './point-names.ts';
 import { buildPoints } from './points.ts';
 import type { Ports } from './ports.ts';
@@ -14,7 +15,7 @@ import { type RunReport, addDrops, recordRun, reportRun } from './report.ts';
 import { reportGauges } from './scrape-report.ts';
 import { nextSelfFacts, selfPoints } from './self-metrics.ts';
 import { sendAll } from './sending.ts';
-import { ofItsPod, takeIn } from './take-in.ts';
+import { takeIn } from './take-in.ts';
 import { type TargetRun, beginDrain, beginRun, itemOf, settledBaseline } from './target-run.ts';
 import type { ShardWork } from './work.ts';
 

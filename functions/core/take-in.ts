@@ -31,11 +31,6 @@ export interface NotTaken {
   readonly message: string;
 }
 
-export interface NotItsPod {
-  readonly code: 'another_process';
-  readonly message: string;
-}
-
 /**
  * Takes in a whole page; series that it no longer shows are forgotten if there is no room for them (`fits`). A program
  * error that one page brings about must not stop the others.
@@ -78,36 +73,6 @@ export function takeIn(
   } catch (error) {
     return { code: 'bug', message: String(error) };
   }
-}
-
-/** A list older than this may be of a tick before: one that is new is read seconds before its pods are scraped. */
-export const FRESH_LIST_MS = 30_000;
-
-/**
- * D11: an address that a pod left may be another's before a list tells, and the other pod will count what its page shows.
- * So a page is its pod's if its process was there when the pod was listed. A container that restarted since then waits
- * for the next list, which costs a tick. A whole page without a start time is taken, for nothing tells.
- */
-export function ofItsPod(
-  taken: Taken | NotTaken,
-  { listedAtMs }: Target,
-  { complete, dateMs }: ScrapedPage,
-  nowMs: number,
-): Taken | NotTaken | NotItsPod {
-  if (taken.code !== 'taken' || listedAtMs === undefined) return taken;
-  const { startMs } = taken.families;
-  const aheadMs = dateMs === undefined ? 0 : dateMs - nowMs;
-  const isAnothers =
-    startMs === undefined ? !complete && nowMs - listedAtMs > FRESH_LIST_MS : startMs - aheadMs > listedAtMs;
-  if (!isAnothers) return taken;
-  const cause =
-    startMs === undefined
-      ? 'it ends before it tells when its process began, and the pod was listed long ago'
-      : 'its process began after the pod was listed';
-  return {
-    code: 'another_process',
-    message: `cannot tell whose page this is: ${cause}; the next list tells`,
-  };
 }
 
 /** A lost TYPE line changes nothing: what was cumulative stays so (D11). */
