@@ -215,7 +215,8 @@ export function createBook(facts: (run: Run) => Facts, evaluate: Evaluate): Book
         taken.set(owner, run.id);
         add(pages, owner, 1);
       }
-      if (page === undefined) account = { ...account, shown: NOTHING_SHOWN };
+      // A page that was cut before its first sample is none.
+      if (item.lastTickMs !== run.tickMs) account = { ...account, shown: NOTHING_SHOWN };
       for (const { outcome, stored, rejected, settled } of run.bodies) {
         if (outcome !== 'accepted' && outcome !== 'partial') continue;
         if (settled.has(owner)) continue;
