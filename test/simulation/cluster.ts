@@ -23,6 +23,8 @@ export interface ClusterKind {
 
 export interface Cluster {
   readonly discover: Discovery<ScrapeConfig>;
+  /** Whether the last list that was read has it as a target. */
+  readonly isListed: (uid: string) => boolean;
   /** What goes on by itself between two ticks. */
   readonly begin: (ticks: number, nowMs: number) => void;
   /** Whether the event was its business. */
@@ -76,6 +78,7 @@ export function createCluster(
 ): Cluster {
   const pods = new Set<Pod>();
   const rolling: Pod[] = [];
+  let listed: ReadonlySet<string> = new Set();
   let serial = 0;
   let addresses = 0;
   let failsUntil = 0;
@@ -135,7 +138,14 @@ export function createCluster(
   };
   const answer = (url: URL): HttpResult => {
     if (now < failsUntil) return { code: 'connect', sent: false, cause: 'as simulated' };
-    const items = url.pathname.endsWith('/pods') ? [...pods].map((pod) => podObject(pod, kind, now)) : [];
+    const isOfPods = url.pathname.endsWith('/pods');
+    const items = isOfPods ? [...pods].map((pod) => podObject(pod, kind, now)) : [];
+    if (isOfPods) {
+      const targets = items.filter(
+        ({ status, metadata }) => status.phase === 'Running' && SCRAPE in metadata.annotations,
+      );
+      listed = new Set(targets.map(({ metadata }) => metadata.uid));
+    }
     const from = Number(url.searchParams.get('continue') ?? 0);
     const next = from + PAGE_OBJECTS;
     const metadata = next < items.length ? { continue: String(next) } : {};
@@ -146,6 +156,7 @@ export function createCluster(
 
   return {
     discover: (config, deadlineMs) => discovery(config, deadlineMs),
+    isListed: (uid) => listed.has(uid),
     heal: () => {
       failsUntil = 0;
     },

@@ -1,12 +1,15 @@
 /** The timer's side of the world: the shipped dispatch, the documents that it reads and the list of those that owe. */
 import type { OwingKeys } from '../../functions/adapters/owing-dynamodb.ts';
+import type { Queue, QueueMessage } from '../../functions/adapters/queue-sqs.ts';
 import type { Discovery } from '../../functions/core/discovery.ts';
 import type { TargetItem } from '../../functions/core/ports.ts';
 import type { ScrapeConfig } from '../../functions/core/scrape-config.ts';
+import type { ShardMessage } from '../../functions/core/work.ts';
 import { dispatch } from '../../functions/dispatch/dispatch.ts';
 import type { VirtualTime } from '../fakes/virtual-time.ts';
 import { type ClusterKind, clusterDocument } from './cluster.ts';
 import type { Evaluate } from './ledger.ts';
+import { ownerOfKey } from './names.ts';
 import { MAX_STALENESS_MS, type Place } from './places.ts';
 import { type SimulatedQueue, memoryLog, queuePort } from './schedule.ts';
 
@@ -17,6 +20,8 @@ interface DispatchingDeps {
   /** Undefined: there is none. */
   readonly document: () => string | undefined;
   readonly discover: Discovery<ScrapeConfig>;
+  /** Whether a target is named by what was read last. */
+  readonly isNamed: (owner: string) => boolean;
   readonly items: ReadonlyMap<string, TargetItem>;
 }
 
@@ -29,9 +34,15 @@ export function createDispatching({
   evaluate,
   document,
   discover,
+  isNamed,
   items,
 }: DispatchingDeps): Schedule {
   const memory = {};
+  const checkDrains = (messages: readonly QueueMessage[]): void => {
+    for (const { body } of messages)
+      for (const owner of (JSON.parse(body) as ShardMessage).drains.map(ownerOfKey))
+        evaluate('D4 only what vanished is drained', !isNamed(owner), () => owner);
+  };
   const planning = { histories: () => Promise.resolve(new Map()), discover };
   return async (scheduledMs, how) => {
     const value = document();
@@ -43,6 +54,11 @@ export function createDispatching({
           ? ({ code: 'failed', message: 'as simulated' } as const)
           : ({ code: 'read', documents } as const),
       );
+    const port = queuePort(queue, () => (how === 'unsent' || how === 'lost' ? how : undefined));
+    const send: Queue['send'] = (messages, deadlineMs) => {
+      checkDrains(messages);
+      return port.send(messages, deadlineMs);
+    };
     await dispatch(
       { scheduledTime: new Date(scheduledMs).toISOString() },
       {
@@ -54,7 +70,7 @@ export function createDispatching({
         memory,
         owing: { keys: () => Promise.resolve(owingKeys(items)) },
         record: () => Promise.resolve(undefined),
-        queue: queuePort(queue, () => (how === 'unsent' || how === 'lost' ? how : undefined)),
+        queue: { send },
         log: memoryLog((event) => evaluate('nothing is thrown', event !== 'bug', () => event)),
         metrics: { publish: () => undefined },
       },

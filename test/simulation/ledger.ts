@@ -31,6 +31,7 @@ export const INVARIANTS = [
   'D3 ends at the tick',
   'one point per series and tick',
   'D4 all leaves once faults stop',
+  'D4 only what vanished is drained',
   'D6 filtered series never leave',
   'D10 up tells the truth',
   'D11 identity',

@@ -264,6 +264,9 @@ function createSimulation(plan: Plan, tally: Tally) {
     discover:
       cluster?.discover ??
       (({ staticConfigs: groups }) => Promise.resolve({ groups, complete: true, problems: [] })),
+    isNamed:
+      cluster?.isListed ??
+      ((owner) => places.some(({ id, vanishedUntil }) => id === owner && ticks >= vanishedUntil)),
     items,
   });
 
