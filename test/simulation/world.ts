@@ -19,20 +19,11 @@ import { createDynatrace } from './dynatrace.ts';
 import { type Invariant, checkConservation, heldBy, secondsOf } from './ledger.ts';
 import { createMischief } from './mischief.ts';
 import { ownerOf, ownerOfKey } from './names.ts';
-import {
-  MAX_STALENESS_MS,
-  TICK_MS,
-  createPlaces,
-  isAt,
-  isItsOwn,
-  isOf,
-  living,
-  pageOf,
-  recent,
-} from './places.ts';
+import { MAX_STALENESS_MS, TICK_MS, createPlaces, isAt, isOf, living, recent } from './places.ts';
 import { happen } from './happenings.ts';
 import { checkPoison, checkReport } from './reports.ts';
 import { type Run, createBook } from './runs.ts';
+import { createScrape } from './scraping.ts';
 import {
   LAMBDA_TIMEOUT_MS,
   type Death,
@@ -127,31 +118,20 @@ function createSimulation(plan: Plan, tally: Tally) {
     for (const run of open) if (writer.replace(/-first$/, '') === run.id) run.excuses.add(owner);
   };
 
-  const scrapeFor =
-    (run: Run, worker: () => Mortal): Scrape =>
-    async (target, deadlineMs) => {
-      const place = living(places).find(({ address }) => address === target.address);
+  const scrapeFor = (run: Run, worker: () => Mortal): Scrape => {
+    const scrape = createScrape(run, () => worker().die(), {
+      places,
+      mischief,
+      book,
+      time,
+      tickMs: () => tickMs,
+    });
+    return (target, deadlineMs) => {
       // An outage of 400s with an accepted part in it can make suspects of all gauges (D12).
       run.hasGauges = !refusesAll;
-      const how = place && note(take('scrape', isAt(living(places), place.id)));
-      if (how === 'kills') return worker().die();
-      if (how === 'hangs')
-        await time.sleepUntil(Math.min(deadlineMs, clock.monotonicMs() + target.timeoutMs));
-      if (how === 'hangs' || how === 'connect' || place === undefined)
-        return { code: how === 'hangs' ? 'timeout' : 'connect', message: 'as simulated' };
-      if (how === 'html')
-        return { code: 'page', body: bytes('<html></html>\n'), path: '/v1/metrics', complete: true };
-      const owner = ownerOfKey(target.key);
-      const moment = { tickMs, nowMs: clock.wallMs(), known: book.accounts.get(owner)?.known };
-      const page = pageOf(place, places, mischief, moment);
-      if (owner !== place.id) happened('another pod answers');
-      // D11: another's page is to be told from its own; an empty one says nothing to anyone.
-      if (isItsOwn(page, target, clock.wallMs()) && (owner === place.id || page.series.length === 0))
-        book.scraped(run, owner, page);
-      const dated = place.nim.kind.aheadS === undefined ? {} : { dateMs: page.scrapedAtMs };
-      const complete = page.torn !== 'all';
-      return { code: 'page', body: bytes(page.text), path: '/v1/metrics', complete, ...dated };
+      return scrape(target, deadlineMs);
     };
+  };
   const exportFor = (run: Run): Export =>
     createDynatrace(
       {
@@ -385,8 +365,4 @@ function isBeforeItsSuccessor({ previews }: Run, points: readonly DecodedPoint[]
   return points.some(
     (point) => point.type !== 'gauge' && up.has(instanceOf(point)) && !previews.has(ownerOf(point)),
   );
-}
-
-function bytes(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }
