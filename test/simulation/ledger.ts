@@ -3,6 +3,7 @@
  * Dynatrace stored and what the store wrote, never from what the product says of itself but its baselines.
  */
 import type { DecodedPoint } from '../../functions/cli/world/otlp-decoder.ts';
+import type { Baseline } from '../../functions/core/baseline.ts';
 import { decodeBaseline } from '../../functions/core/baseline-format.ts';
 import type { TargetItem } from '../../functions/core/ports.ts';
 import { createSeriesTable } from '../../functions/core/series.ts';
@@ -192,13 +193,18 @@ export function checkConservation(
 /** Keys are few: read once. */
 const table = createSeriesTable();
 
+export function baselineOf({ baseline }: TargetItem): Baseline | undefined {
+  if (baseline === undefined) return undefined;
+  const decoded = decodeBaseline(baseline, table);
+  if (decoded.code !== 'baseline') throw new Error(decoded.message);
+  return decoded.baseline;
+}
+
 /** Part -> what the stored baseline holds as pending. */
 export function heldBy(item: TargetItem | undefined): Map<string, number> {
   const held = new Map<string, number>();
-  if (item?.baseline === undefined) return held;
-  const decoded = decodeBaseline(item.baseline, table);
-  if (decoded.code !== 'baseline') throw new Error(decoded.message);
-  for (const state of [...decoded.baseline.series.values(), ...decoded.baseline.draining]) {
+  const baseline = item && baselineOf(item);
+  for (const state of [...(baseline?.series.values() ?? []), ...(baseline?.draining ?? [])]) {
     if (state.base === undefined && state.carry === undefined) continue;
     const form = formOf(state.kind, shownKey(state.series.key), state.bounds);
     for (const [i, amount] of increase(state).entries()) add(held, `${form}/${i}`, amount);
