@@ -8,18 +8,11 @@ import { createKubernetesDiscovery } from '../../functions/adapters/kubernetes-s
 import type { Discovery } from '../../functions/core/discovery.ts';
 import type { Clock } from '../../functions/core/ports.ts';
 import type { ScrapeConfig } from '../../functions/core/scrape-config.ts';
-import type { Event } from './commands.ts';
+import type { ClusterKind, Event } from './commands.ts';
 import type { Mischief } from './mischief.ts';
 import { UID_LABEL } from './names.ts';
 import { type NimKind, createNim } from './nim.ts';
 import { type Place, newPlace } from './places.ts';
-
-export interface ClusterKind {
-  readonly workload: 'Deployment' | 'StatefulSet';
-  readonly chosenBy: 'annotations' | 'rules';
-  /** What tells its pods apart in Dynatrace; the pods of a StatefulSet keep their names. */
-  readonly instance: 'address' | 'pod name';
-}
 
 export interface Cluster {
   readonly discover: Discovery<ScrapeConfig>;

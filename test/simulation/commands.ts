@@ -1,8 +1,6 @@
 /** What can happen at a tick, and how fast-check, the only source of chance, lets it happen. */
 import fc from 'fast-check';
-import type { ClusterKind } from './cluster.ts';
 import type { NimKind, PageFault } from './nim.ts';
-import { MAX_RECENT } from './places.ts';
 
 /** One member of a union per kind. */
 type Each<K extends string, T> = K extends string ? { readonly kind: K } & Readonly<T> : never;
@@ -60,6 +58,14 @@ export interface Step {
   readonly events: readonly Event[];
 }
 
+/** A Kubernetes cluster with one workload. */
+export interface ClusterKind {
+  readonly workload: 'Deployment' | 'StatefulSet';
+  readonly chosenBy: 'annotations' | 'rules';
+  /** What tells its pods apart in Dynatrace; the pods of a StatefulSet keep their names. */
+  readonly instance: 'address' | 'pod name';
+}
+
 export interface Plan {
   /** The targets are its pods, found by discovery; absent: they are written in a list. */
   readonly cluster?: ClusterKind;
@@ -83,6 +89,8 @@ another pod answers, successor waits, dispatch unread, dispatch unsent, dispatch
   .split(/,\s/);
 
 const MAX_TARGETS = 3;
+/** Targets, living or gone, that the store's faults can be about. */
+export const MAX_RECENT = 6;
 const of = fc.nat({ max: MAX_TARGETS - 1 });
 /** Those that are gone among them. */
 const ofRecent = fc.nat({ max: MAX_RECENT - 1 });

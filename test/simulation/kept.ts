@@ -1,6 +1,5 @@
 /** Shrunk plans that once broke a promise. */
-import type { ClusterKind } from './cluster.ts';
-import type { Event, Plan, Step } from './commands.ts';
+import type { ClusterKind, Event, Plan, Step } from './commands.ts';
 import type { NimKind } from './nim.ts';
 
 const TEXT: NimKind = {

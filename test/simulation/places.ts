@@ -1,5 +1,6 @@
 /** The targets of the world: which NIM stands at which address, and the page that it shows now. */
 import { T0_MS } from '../fakes/virtual-time.ts';
+import { MAX_RECENT } from './commands.ts';
 import type { Mischief } from './mischief.ts';
 import { ownerOfKey } from './names.ts';
 import { type Nim, type NimKind, type PageFault, type ShownPage, createNim, newest, show } from './nim.ts';
@@ -9,8 +10,6 @@ export const TICK_MS = 60_000;
 export const MAX_STALENESS_MS = 25 * 3_600_000;
 /** Pods are listed within this before they are scraped, if nothing is wrong. */
 const FRESH_LIST_MS = 30_000;
-/** As many as events can be about. */
-export const MAX_RECENT = 6;
 const ADDRESSES = ['10.0.0.1:8000', '10.0.0.2:8000', '10.0.0.3:8000'];
 
 /** One target of the world. */
