@@ -64,6 +64,7 @@ async function discover(
   const { http, clock } = deps;
   const refusal = refusalOf(config, deps.grantedNamespaces ?? []);
   if (refusal !== undefined) return failedList(config, 'pods', { code: 'failed', cause: refusal });
+  const listedAtMs = clock.wallMs();
   const server: ApiServer = { http, clock, deadlineMs, access: accessOf(config, deadlineMs, deps) };
   const problems: string[] = [];
   const services = config.annotations ? await listServices(server, config) : [];
@@ -81,7 +82,7 @@ async function discover(
   const named = problems.slice(0, MAX_NAMED_PROBLEMS);
   return {
     code: 'list',
-    groups: pods.groups,
+    groups: pods.groups.map((group) => ({ ...group, own: { ...group.own, listedAtMs } })),
     problems: over <= 0 ? named : [...named, `and ${over} more of ${config.apiServer}`],
   };
 }

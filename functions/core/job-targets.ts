@@ -46,6 +46,7 @@ export function targetsOfJob(
           output: filtered(config.settings.output, own?.filter),
           timeoutMs,
           labels: withoutIdentity(all),
+          ...(own?.listedAtMs === undefined ? {} : { listedAtMs: own.listedAtMs }),
         };
         if (target.key.length <= MAX_KEY_LENGTH)
           targets.set(JSON.stringify([target.key, target.labels]), target);

@@ -46,6 +46,8 @@ export interface Target extends TargetIdentity, ScrapeSettings {
   readonly labels: Labels;
   readonly intervalMs: number;
   readonly timeoutMs: number;
+  /** Of a pod: when the list that names it was asked for, on the wall. Its address may be another's since. */
+  readonly listedAtMs?: number;
 }
 
 /** Attributes of a resource or a data point: strings only, as Dynatrace stores dimensions. */

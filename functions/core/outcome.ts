@@ -31,6 +31,8 @@ export type ScrapeFailureCode =
   | 'sample_limit'
   /** A sample beyond `label_limit`, `label_name_length_limit` or `label_value_length_limit`. */
   | 'label_limit'
+  /** Its process may be another pod's: it began after the pod was listed, or the page ends before it says (D11). */
+  | 'another_process'
   /** The baseline of this page would not fit one DynamoDB item. */
   | 'state_too_large'
   /** A program error met on this page: only this target is left out. */

@@ -7,6 +7,7 @@
 import { type Baseline, duePending, giveUp } from './baseline.ts';
 import { cautionAtStart } from './caution.ts';
 import type { DropReason } from './outcome.ts';
+import { ofItsPod } from './pod-page.ts';
 import { type Memory, trimMemory } from './point-names.ts';
 import { buildPoints } from './points.ts';
 import type { Ports } from './ports.ts';
@@ -89,10 +90,16 @@ async function scrapeTarget(
   const result = await scrape(run.target, deadlineMs);
   const durationMs = clock.monotonicMs() - startedMs;
   run.scrapeDurationMs = durationMs;
+  const nowMs = clock.wallMs();
 
   const taken =
     result.code === 'page'
-      ? takeIn(run, result, result.dateMs ?? clock.wallMs(), work, state.fits, memory)
+      ? ofItsPod(
+          takeIn(run, result, result.dateMs ?? nowMs, work, state.fits, memory),
+          run.target,
+          result,
+          nowMs,
+        )
       : result;
   const page = taken.code === 'taken' ? taken : undefined;
   if (page !== undefined) {

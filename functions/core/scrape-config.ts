@@ -44,6 +44,8 @@ export interface TargetGroup {
 export interface OwnOfTargets {
   /** Part of the targets' identity (D11): another process on the same address is another target. */
   readonly uid?: string;
+  /** When the list that names them was asked for, on the wall. */
+  readonly listedAtMs?: number;
   /** Over those of the job. */
   readonly settings?: Partial<ScrapeSettings>;
   /** Under those of the job. */

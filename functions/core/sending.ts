@@ -110,9 +110,10 @@ function* stagesOf(runs: readonly TargetRun[], caution: Caution): Iterable<Stage
       maxPoints,
     );
   const isGauge = ({ states }: Sendable): boolean => states.length === 0;
-  const mayLeave = (run: TargetRun, sendable: Sendable): boolean =>
-    isGauge(sendable) || (!run.held && caution.waitTicks === 0);
   const isSuspect = (run: TargetRun, { key }: Sendable): boolean => run.suspects.has(key);
+  const senders = sendersOf(runs, (run, one) => !isGauge(one) && run.suspects.get(one.key) !== 'paused');
+  const mayLeave = (run: TargetRun, sendable: Sendable): boolean =>
+    isGauge(sendable) || (senders.has(run) && caution.waitTicks === 0);
 
   if (careful) yield { name: 'canary', bodies: pack((run, one) => isGauge(one) && !isSuspect(run, one)) };
   yield {
@@ -123,6 +124,27 @@ function* stagesOf(runs: readonly TargetRun[], caution: Caution): Iterable<Stage
     name: 'suspects',
     bodies: pack((run, one) => mayLeave(run, one) && run.suspects.get(one.key) === 'due'),
   };
+}
+
+/**
+ * Who may send deltas (D2, D4). Job and instance are all that Dynatrace sees of a target (D11), and a pod shares them with
+ * one that it replaced on its address: of such targets one sends in a run, first what vanished, or there would be two
+ * points of one series at a tick. The others wait for the next.
+ */
+function sendersOf(
+  runs: readonly TargetRun[],
+  isDue: (run: TargetRun, sendable: Sendable) => boolean,
+): ReadonlySet<TargetRun> {
+  const first = new Map<string, TargetRun>();
+  for (const run of [
+    ...runs.filter(({ vanished }) => vanished),
+    ...runs.filter(({ vanished }) => !vanished),
+  ]) {
+    const identity = JSON.stringify([run.target.job, run.target.instance]);
+    if (run.held || first.has(identity) || !run.sendables.some((one) => isDue(run, one))) continue;
+    first.set(identity, run);
+  }
+  return new Set(first.values());
 }
 
 /** Gauges that are answered say nothing of deltas, suspects tried by themselves among them (D2). */

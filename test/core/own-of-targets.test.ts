@@ -42,6 +42,12 @@ describe('the uid', () => {
   });
 });
 
+test('the moment of its list travels with a pod, and is no part of its identity', () => {
+  const [known, none] = [targetOf({ uid: 'a', listedAtMs: 7 }), targetOf({ uid: 'a' })];
+  assert.deepEqual([known.listedAtMs, none.listedAtMs], [7, undefined]);
+  assert.equal(known.key, none.key);
+});
+
 describe('attributes', () => {
   test('the job wins over the discovery', () => {
     const own = { attributes: { 'k8s.pod.name': 'llm-0', 'k8s.cluster.name': 'prod' } };

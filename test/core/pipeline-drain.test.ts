@@ -1,7 +1,10 @@
 /** D4: what a vanished target owes goes out without its page, its document or its process. */
 import { strict as assert } from 'node:assert';
 import { describe, test } from 'node:test';
+import type { Target } from '../../functions/core/model.ts';
+import { createTarget } from '../../functions/core/targets.ts';
 import { deltasOf, createWorld, target } from '../fakes/ports.ts';
+import { T0_MS } from '../fakes/virtual-time.ts';
 import { counters } from './story.ts';
 
 const A = target('10.0.0.1:8000');
@@ -92,5 +95,70 @@ describe('a vanished target', () => {
       const { report, deltas } = await drain(120);
       assert.deepEqual([report.targets, deltas, writes.length - before], [[], [], 0]);
     }
+  });
+});
+
+/** Pods that follow each other on one address, as a StatefulSet's on the host's network do: all else is equal. */
+describe('a pod that replaced another on its address', () => {
+  const identity = {
+    job: 'nim',
+    instance: '10.0.0.7:8000',
+    scheme: 'http',
+    address: '10.0.0.7:8000',
+  } as const;
+  const [OLD, NEW, NEWEST] = ['uid-1', 'uid-2', 'uid-3'].map((uid) =>
+    createTarget({ ...identity, path: '', params: [] }, undefined, uid),
+  ) as [Target, Target, Target];
+
+  /** At 60 the old one owes 3 which Dynatrace would not take; the new one started since. */
+  async function replaced() {
+    const world = createWorld();
+    world.script.scrape = () => counters({ a_total: 5 });
+    await world.run(0, [OLD]);
+    world.script.scrape = () => counters({ a_total: 8 });
+    world.script.answer = () => 'retry';
+    await world.run(60, [OLD]);
+    world.script.answer = () => 'accepted';
+    world.script.scrape = () => counters({ a_total: 4, process_start_time_seconds: T0_MS / 1000 + 90 });
+    const tick = async (tickS: number, current: Target, drains: readonly Target[] = []) => {
+      const before = world.bodies.length;
+      await world.run(tickS, [current], { drains: drains.map(({ key }) => key) });
+      const points = world.bodies.slice(before).flatMap((body) => body.points);
+      const ups = points.filter(({ name }) => name === 'up').length;
+      return { deltas: deltasOf(world.bodies.slice(before)), ups };
+    };
+    return { ...world, tick };
+  }
+
+  test('waits a tick with its deltas while the old one sends what it owed: one point per series and tick', async () => {
+    const { tick, items } = await replaced();
+    assert.deepEqual(await tick(120, NEW, [OLD]), { deltas: ['a_total 3 (0,120]'], ups: 1 });
+    assert.equal(items.get(OLD.key)?.pendingSinceMs, undefined);
+    assert.deepEqual(await tick(180, NEW), { deltas: ['a_total 4 (60,180]'], ups: 1 });
+  });
+
+  test('waits for each of several, which go one by one', async () => {
+    const { tick, script } = await replaced();
+    script.answer = () => 'retry';
+    await tick(120, NEW);
+    script.answer = () => 'accepted';
+    const all = [OLD, NEW];
+    assert.deepEqual((await tick(180, NEWEST, all)).deltas, ['a_total 3 (0,180]']);
+    assert.deepEqual((await tick(240, NEWEST, all)).deltas, ['a_total 4 (60,240]']);
+    assert.deepEqual((await tick(300, NEWEST, all)).deltas, ['a_total 4 (120,300]']);
+  });
+
+  test('waits for nobody whose item cannot be written first (D2), nor for suspects in their pause (D12)', async () => {
+    const held = await replaced();
+    held.script.commit = ({ key }) => (key === OLD.key ? 'failed' : undefined);
+    assert.deepEqual((await held.tick(120, NEW, [OLD])).deltas, ['a_total 3 (0,120]']);
+    assert.deepEqual((await held.tick(180, NEW, [OLD])).deltas, ['a_total 4 (60,180]']);
+
+    const poisoned = await replaced();
+    poisoned.script.answer = (points) =>
+      points.some(({ name, value }) => name === 'a_total' && value === 3) ? 'malformed' : 'accepted';
+    const isTold = async (tickS: number) =>
+      (await poisoned.tick(tickS, NEW, [OLD])).deltas.includes('a_total 4 (60,180]');
+    assert.deepEqual([await isTold(120), await isTold(180)], [false, true]);
   });
 });

@@ -3,7 +3,8 @@ import type { Known } from './promise.ts';
 
 /** Of one target, by part: a form of a series and the number of its value. */
 export interface Account {
-  readonly instance: string;
+  /** The target's address, or the uid of a pod. */
+  readonly owner: string;
   readonly known: Known | undefined;
   /** Forms that the page just taken in shows as ours; none without a page. */
   readonly shown: ReadonlySet<string>;
@@ -24,10 +25,10 @@ export interface Account {
 
 export const NOTHING_SHOWN: ReadonlySet<string> = new Set();
 
-export function newAccount(instance: string): Account {
+export function newAccount(owner: string): Account {
   const empty = (): Map<string, number> => new Map();
   return {
-    instance,
+    owner,
     known: undefined,
     shown: NOTHING_SHOWN,
     due: empty(),

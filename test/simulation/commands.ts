@@ -35,6 +35,11 @@ export type Event =
   | { readonly kind: 'limit'; readonly points: number }
   // the documents
   | { readonly kind: 'names'; readonly how: 'nim' | 'raw' }
+  // the cluster
+  | Each<'replace' | 'evict', { of: number }>
+  | { readonly kind: 'roll' }
+  | { readonly kind: 'scale'; readonly pods: number }
+  | { readonly kind: 'discovery'; readonly ticks: number; readonly cold: boolean }
   // the scheduler, the queue, the workers
   | { readonly kind: 'schedule'; readonly how: 'dropped' | 'doubled' | 'late' }
   | { readonly kind: 'delay'; readonly seconds: number }
@@ -53,7 +58,17 @@ export interface Step {
   readonly events: readonly Event[];
 }
 
+/** A Kubernetes cluster with one workload. */
+export interface ClusterKind {
+  readonly workload: 'Deployment' | 'StatefulSet';
+  readonly chosenBy: 'annotations' | 'rules';
+  /** What tells its pods apart in Dynatrace; the pods of a StatefulSet keep their names. */
+  readonly instance: 'address' | 'pod name';
+}
+
 export interface Plan {
+  /** The targets are its pods, found by discovery; absent: they are written in a list. */
+  readonly cluster?: ClusterKind;
   readonly nims: readonly NimKind[];
   readonly steps: readonly Step[];
 }
@@ -68,12 +83,17 @@ load unread, load unreadable, commit failed, commit lost, commit hangs, commit l
 answer lost, answer unknown, answer hangs, answer partial, answer late, answer refused, answer retry,
 answer malformed, answer waiting_for_token, answer waiting_for_endpoint, outage, poison, limit,
 schedule dropped, schedule doubled, schedule late, delay, delay long, pause,
-dispatch unread, dispatch unsent, dispatch lost, twice, redelivered, kill, deploy`
+roll, rolled, replace, evict, scale up, scale down, crash, discovery failed, discovery cold,
+another pod answers, successor waits, dispatch unread, dispatch unsent, dispatch lost, twice, redelivered, kill, deploy`
   .trim()
   .split(/,\s/);
 
 const MAX_TARGETS = 3;
+/** Targets, living or gone, that the store's faults can be about. */
+export const MAX_RECENT = 6;
 const of = fc.nat({ max: MAX_TARGETS - 1 });
+/** Those that are gone among them. */
+const ofRecent = fc.nat({ max: MAX_RECENT - 1 });
 const at = fc.nat({ max: 999 });
 const ticks = fc.integer({ min: 1, max: 6 });
 const OUTAGES = ['refused', 'retry', 'malformed', 'waiting_for_token', 'waiting_for_endpoint'] as const;
@@ -134,7 +154,7 @@ const event = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant('load' as const),
-      of,
+      of: ofRecent,
       how: fc.constantFrom('unread' as const, 'unreadable' as const),
     }),
   },
@@ -142,7 +162,7 @@ const event = fc.oneof(
     weight: 7,
     arbitrary: fc.record({
       kind: fc.constant('commit' as const),
-      of,
+      of: ofRecent,
       how: fc.constantFrom<('failed' | 'lost' | 'hangs' | 'late' | 'conflict')[]>(
         'failed',
         'lost',
@@ -201,9 +221,36 @@ const event = fc.oneof(
   },
 );
 
-const step: fc.Arbitrary<Step> = fc.record({
-  load: fc.nat({ max: 10_000 }),
-  events: fc.array(event as fc.Arbitrary<Event>, { maxLength: 2, size: 'max' }),
+const clusterEvent: fc.Arbitrary<Event> = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constantFrom('replace' as const, 'evict' as const), of }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: 'roll' as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('scale' as const), pods: fc.integer({ min: 1, max: 4 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('discovery' as const), ticks, cold: fc.boolean() }),
+  },
+);
+
+const stepOf = (of: fc.Arbitrary<Event>): fc.Arbitrary<Step> =>
+  fc.record({
+    load: fc.nat({ max: 10_000 }),
+    events: fc.array(of, { maxLength: 2, size: 'max' }),
+  });
+const step = stepOf(event as fc.Arbitrary<Event>);
+const clusterStep = stepOf(
+  fc.oneof({ weight: 1, arbitrary: clusterEvent }, { weight: 2, arbitrary: event as fc.Arbitrary<Event> }),
+);
+
+const cluster: fc.Arbitrary<ClusterKind> = fc.record({
+  workload: fc.constantFrom('Deployment' as const, 'StatefulSet' as const),
+  chosenBy: fc.constantFrom('annotations' as const, 'rules' as const),
+  instance: fc.constantFrom('address' as const, 'pod name' as const),
 });
 
 const nim: fc.Arbitrary<NimKind> = fc.record({
@@ -218,18 +265,21 @@ const nim: fc.Arbitrary<NimKind> = fc.record({
 
 /** Worlds of up to `maxSteps` ticks, the longest ones often. */
 export function plans(maxSteps: number): fc.Arbitrary<Plan> {
-  return fc.record({
-    nims: fc.array(nim, { minLength: 1, maxLength: MAX_TARGETS, size: 'max' }),
-    steps: fc.array(step, { maxLength: maxSteps, size: 'max' }),
-  });
+  const nims = fc.array(nim, { minLength: 1, maxLength: MAX_TARGETS, size: 'max' });
+  const steps = (of: fc.Arbitrary<Step>) => fc.array(of, { maxLength: maxSteps, size: 'max' });
+  return fc.oneof(
+    { weight: 2, arbitrary: fc.record({ nims, steps: steps(step) }) },
+    { weight: 1, arbitrary: fc.record({ cluster, nims, steps: steps(clusterStep) }) },
+  );
 }
 
 /** One line a step. */
-export function printPlan({ nims, steps }: Plan): string {
+export function printPlan({ cluster, nims, steps }: Plan): string {
   const targets = nims.map((kind, i) => `target ${i}: ${JSON.stringify(kind)}`);
   const lines = steps.map(
     ({ load, events }, i) =>
       `tick ${i}: load ${load}${events.map((one) => `\n  ${JSON.stringify(one)}`).join('')}`,
   );
-  return [...targets, ...lines].join('\n');
+  const head = cluster === undefined ? [] : [`cluster: ${JSON.stringify(cluster)}`];
+  return [...head, ...targets, ...lines].join('\n');
 }

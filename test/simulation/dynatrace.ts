@@ -2,10 +2,9 @@
 import { type DecodedPoint, decodeMetricsRequest } from '../../functions/cli/world/otlp-decoder.ts';
 import type { ExportOutcome } from '../../functions/core/outcome.ts';
 import type { Export } from '../../functions/core/ports.ts';
-import { instanceOf } from '../fakes/ports.ts';
 import type { VirtualTime } from '../fakes/virtual-time.ts';
 import type { AnswerFault, Outage } from './commands.ts';
-import { keyOf } from './names.ts';
+import { keyOf, ownerOf } from './names.ts';
 import type { Posted } from './runs.ts';
 
 export interface DynatraceScript {
@@ -13,7 +12,7 @@ export interface DynatraceScript {
   readonly answer: (nth: number) => AnswerFault | undefined;
   readonly outage: () => Outage | undefined;
   /** Whether a series makes every body malformed that carries it. */
-  readonly isPoison: (instance: string, key: string) => boolean;
+  readonly isPoison: (owner: string, key: string) => boolean;
   /** Larger bodies are refused with 413. */
   readonly maxPoints: () => number;
   readonly onFault: (kind: string) => void;
@@ -56,7 +55,7 @@ function faultOf(
   script: DynatraceScript,
 ): AnswerFault | 'too_large' | 'poison' | undefined {
   if (points.length > script.maxPoints()) return 'too_large';
-  if (points.some((point) => script.isPoison(instanceOf(point), keyOf(point)))) return 'poison';
+  if (points.some((point) => script.isPoison(ownerOf(point), keyOf(point)))) return 'poison';
   return script.answer(nth) ?? script.outage();
 }
 

@@ -2,7 +2,7 @@
 import type { Event, Outage } from './commands.ts';
 import { MIN_LIFE_MS, MODELS, type Release, begin, changeBounds, count, countOne, newest } from './nim.ts';
 import type { Mischief } from './mischief.ts';
-import type { Place } from './places.ts';
+import { type Place, living } from './places.ts';
 
 /** A replica that has been there for a while. */
 const REPLICA_AGE_MS = 300_000;
@@ -12,7 +12,7 @@ const POISONS = ['requests_total', 'tokens_total{model="a"}', 'latency_seconds',
 
 export interface Moment {
   readonly ticks: number;
-  /** Committed pages by address. */
+  /** Committed pages by owner. */
   readonly pages: ReadonlyMap<string, number>;
   /** When the next page is made at the earliest. */
   readonly nowMs: number;
@@ -22,14 +22,14 @@ export interface Moment {
 /** Whether values may fall now without looking like a flip; if so they do. */
 function mayFall(place: Place, { pages }: Moment): boolean {
   if (place.nim.kind.startTime) return true;
-  const now = pages.get(place.address) ?? 0;
+  const now = pages.get(place.id) ?? 0;
   if (now - place.fellAt < MIN_PAGES_BETWEEN_FALLS) return false;
   place.fellAt = now;
   return true;
 }
 
 export function happen(load: number, places: readonly Place[], mischief: Mischief, moment: Moment): void {
-  for (const { nim } of places) count(nim, load);
+  for (const { nim } of living(places)) count(nim, load);
   // What is not its business stays for whoever meets it at this tick.
   mischief.each((event) => happenOne(event, load, places, mischief.happened, moment));
 }
@@ -49,7 +49,9 @@ function happenOne(
     return true;
   }
   if (!('of' in event)) return false;
-  const place = places[event.of % places.length] as Place;
+  const alive = living(places);
+  const place = alive[event.of % alive.length];
+  if (place === undefined) return false;
   const process = newest(place.nim);
   switch (event.kind) {
     case 'restart':

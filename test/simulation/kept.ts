@@ -1,5 +1,5 @@
 /** Shrunk plans that once broke a promise. */
-import type { Event, Plan, Step } from './commands.ts';
+import type { ClusterKind, Event, Plan, Step } from './commands.ts';
 import type { NimKind } from './nim.ts';
 
 const TEXT: NimKind = {
@@ -10,6 +10,8 @@ const TEXT: NimKind = {
   ageS: 100_000,
   release: 0,
 };
+
+const ANNOTATED: ClusterKind = { workload: 'Deployment', chosenBy: 'annotations', instance: 'address' };
 
 const quiet: Step = { load: 0, events: [] };
 const busy = (load: number, ...events: readonly Event[]): Step => ({ load, events });
@@ -127,6 +129,64 @@ export const KEPT: Readonly<Record<string, Plan>> = {
       busy(0, { kind: 'outage', ticks: 2, how: 'refused' }),
       busy(1589, { kind: 'restart', of: 0, times: 2, surge: false, bounds: false }),
       busy(0, { kind: 'pause', hours: 25, expires: false, vanishes: true }),
+    ],
+  },
+  'D3: a page cut before its first sample shows no engine': {
+    nims: [TEXT, { ...TEXT, release: 2 }],
+    steps: [
+      busy(0, { kind: 'load', of: 0, how: 'unread' }, { kind: 'kill', at: 4, after: true }),
+      busy(0, { kind: 'kill', at: 0, after: true }),
+      busy(4909),
+      busy(0, { kind: 'page', of: 1, how: 'half', at: 4 }),
+    ],
+  },
+  'D11: a message that comes again late meets another pod on its address': {
+    cluster: ANNOTATED,
+    nims: [{ ...TEXT, startTime: true }],
+    steps: [busy(0, { kind: 'kill', at: 0, after: false }), quiet, busy(0, { kind: 'replace', of: 0 })],
+  },
+  'D11: and so does a list that stays in force': {
+    cluster: ANNOTATED,
+    nims: [{ ...TEXT, startTime: true }],
+    steps: [
+      busy(3),
+      busy(5, { kind: 'discovery', ticks: 3, cold: false }, { kind: 'replace', of: 0 }),
+      busy(7),
+      busy(9),
+      busy(11),
+    ],
+  },
+  'D4: a pod of the same name waits while the old one sends what it owed': {
+    cluster: { workload: 'StatefulSet', chosenBy: 'rules', instance: 'address' },
+    nims: [{ ...TEXT, startTime: true }],
+    steps: [
+      quiet,
+      busy(8, { kind: 'outage', ticks: 1, how: 'retry' }),
+      busy(9, { kind: 'replace', of: 0 }),
+      busy(11),
+    ],
+  },
+  'D4: and of several, which wait, one goes at a time': {
+    cluster: { workload: 'StatefulSet', chosenBy: 'annotations', instance: 'pod name' },
+    nims: [{ ...TEXT, startTime: true }],
+    steps: [
+      quiet,
+      busy(8, { kind: 'outage', ticks: 4, how: 'retry' }),
+      busy(9, { kind: 'replace', of: 0 }),
+      busy(11, { kind: 'replace', of: 0 }),
+      busy(4, { kind: 'evict', of: 0 }),
+    ],
+  },
+  'D11: a pod whose TYPE lines are lost at first sight shows readings beside what another owes': {
+    cluster: { workload: 'StatefulSet', chosenBy: 'annotations', instance: 'pod name' },
+    nims: [TEXT, TEXT],
+    steps: [
+      busy(0, { kind: 'evict', of: 0 }),
+      busy(0, { kind: 'roll' }, { kind: 'discovery', ticks: 3, cold: true }),
+      quiet,
+      busy(1),
+      busy(0, { kind: 'answer', nth: 0, how: 'lost' }),
+      busy(0, { kind: 'page', of: 1, how: 'no_types', at: 0 }),
     ],
   },
 };

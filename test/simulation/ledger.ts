@@ -3,6 +3,7 @@
  * Dynatrace stored and what the store wrote, never from what the product says of itself but its baselines.
  */
 import type { DecodedPoint } from '../../functions/cli/world/otlp-decoder.ts';
+import type { Baseline } from '../../functions/core/baseline.ts';
 import { decodeBaseline } from '../../functions/core/baseline-format.ts';
 import type { TargetItem } from '../../functions/core/ports.ts';
 import { createSeriesTable } from '../../functions/core/series.ts';
@@ -10,7 +11,7 @@ import { increase } from '../../functions/core/series-state.ts';
 import { instanceOf, printPoint } from '../fakes/ports.ts';
 import { T0_MS } from '../fakes/virtual-time.ts';
 import { type Account, add, formIn, isPending, owedNow, owes, pendingOf } from './account.ts';
-import { keyIn, partsOf, pendingIn, sourcesOf, startOf } from './names.ts';
+import { keyIn, partsOf, pendingIn, shownKey, sourcesOf, startOf } from './names.ts';
 import { type ShownPage, isFiltered } from './nim.ts';
 import { type Facts, type Promised, formOf, promise } from './promise.ts';
 
@@ -31,9 +32,11 @@ export const INVARIANTS = [
   'D3 ends at the tick',
   'one point per series and tick',
   'D4 all leaves once faults stop',
+  'D4 only what vanished is drained',
   'D6 filtered series never leave',
   'D10 up tells the truth',
   'D11 identity',
+  "D11 a page is its own target's",
   'D12 no poison',
   'self-metrics never count twice',
   'nothing is sent too late',
@@ -135,7 +138,7 @@ export function checkSums(account: Account, points: readonly DecodedPoint[], eva
       evaluate(
         'D1 engines are summed',
         amount === should,
-        () => `${account.instance} ${printPoint(point)}: part ${i} is ${amount}, ${should} in truth`,
+        () => `${account.owner} ${printPoint(point)}: part ${i} is ${amount}, ${should} in truth`,
       );
     }
   }
@@ -181,7 +184,7 @@ export function checkConservation(
     evaluate(
       'D1 conservation',
       is === should,
-      () => `${account.instance} ${part}: ${is} pending in the state, ${should} in truth`,
+      () => `${account.owner} ${part}: ${is} pending in the state, ${should} in truth`,
     );
   }
   account.drained.clear();
@@ -190,15 +193,20 @@ export function checkConservation(
 /** Keys are few: read once. */
 const table = createSeriesTable();
 
+export function baselineOf({ baseline }: TargetItem): Baseline | undefined {
+  if (baseline === undefined) return undefined;
+  const decoded = decodeBaseline(baseline, table);
+  if (decoded.code !== 'baseline') throw new Error(decoded.message);
+  return decoded.baseline;
+}
+
 /** Part -> what the stored baseline holds as pending. */
 export function heldBy(item: TargetItem | undefined): Map<string, number> {
   const held = new Map<string, number>();
-  if (item?.baseline === undefined) return held;
-  const decoded = decodeBaseline(item.baseline, table);
-  if (decoded.code !== 'baseline') throw new Error(decoded.message);
-  for (const state of [...decoded.baseline.series.values(), ...decoded.baseline.draining]) {
+  const baseline = item && baselineOf(item);
+  for (const state of [...(baseline?.series.values() ?? []), ...(baseline?.draining ?? [])]) {
     if (state.base === undefined && state.carry === undefined) continue;
-    const form = formOf(state.kind, state.series.key, state.bounds);
+    const form = formOf(state.kind, shownKey(state.series.key), state.bounds);
     for (const [i, amount] of increase(state).entries()) add(held, `${form}/${i}`, amount);
   }
   return held;

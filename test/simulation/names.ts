@@ -1,8 +1,29 @@
-/** Which series of a page a stored point is of: it is one of them, or the sum of what several engines owe. */
+/** What a stored point is of: a target of the world, and series of its page, one alone or the sum of what several engines owe. */
 import type { DecodedPoint } from '../../functions/cli/world/otlp-decoder.ts';
 import { type Account, owedNow, owes } from './account.ts';
+import { instanceOf } from '../fakes/ports.ts';
 import { labelText } from './nim.ts';
 import { formOf } from './promise.ts';
+
+/** Which pod it is of, on each of its points, so that the ledger can tell. In the rest of the world it says nothing. */
+export const UID_LABEL = 'pod_uid';
+
+/** Whose target it is in the world: the pod's, where its uid is known, else that of the instance. */
+export function ownerOf(point: DecodedPoint): string {
+  const [, uid] = point.attributes.find(([key]) => key === UID_LABEL) ?? [];
+  return typeof uid === 'string' ? uid : instanceOf(point);
+}
+
+/** The same of a state item's key (D11). */
+export function ownerOfKey(key: string): string {
+  const [, uid] = key.split('#');
+  return decodeURIComponent(uid ?? key.split('/')[2] ?? '');
+}
+
+/** A series' key in the state -> as pages show it. The uid's label is the last one. */
+export function shownKey(key: string): string {
+  return key.replace(/,?pod_uid="[^"]*"\}$/, '}').replace(/\{\}$/, '');
+}
 
 export interface Sources {
   /** One form alone, or those of the engines, whose pending amounts the point adds up. */

@@ -34,6 +34,7 @@ export interface NimProcess {
 
 export interface Nim {
   readonly kind: NimKind;
+  readonly id: string;
   /** The last one is the newest life; the others are replicas that may answer instead. */
   readonly processes: NimProcess[];
   /** Counts of the machine, which outlive every process. */
@@ -130,14 +131,16 @@ export function isOfMachine(key: string): boolean {
   return key.startsWith('DCGM_');
 }
 
-export function createNim(kind: NimKind, nowMs: number): Nim {
+/** `id`: what tells the lives of its processes from those of another. */
+export function createNim(kind: NimKind, nowMs: number, id = ''): Nim {
   const nim: Nim = {
     kind,
+    id,
     processes: [],
     machine: createProcess('machine', nowMs - LONG_AGO_MS, 0),
     lives: 0,
   };
-  begin(nim, nowMs - kind.ageS * 1_000);
+  begin(nim, Math.round(nowMs - kind.ageS * 1_000));
   count(nim, 7, 40);
   return nim;
 }
@@ -149,7 +152,7 @@ function createProcess(id: string, startMs: number, release: Release): NimProces
 
 /** A new life; the older ones stay, in case one of them answers again. */
 export function begin(nim: Nim, startMs: number, release = nim.processes.at(-1)?.release): NimProcess {
-  const process = createProcess(`life ${nim.lives++}`, startMs, release ?? nim.kind.release);
+  const process = createProcess(`${nim.id}life ${nim.lives++}`, startMs, release ?? nim.kind.release);
   nim.processes.push(process);
   return process;
 }

@@ -1,16 +1,24 @@
 /** The targets of the world: which NIM stands at which address, and the page that it shows now. */
 import { T0_MS } from '../fakes/virtual-time.ts';
+import { MAX_RECENT } from './commands.ts';
 import type { Mischief } from './mischief.ts';
+import { ownerOfKey } from './names.ts';
 import { type Nim, type NimKind, type PageFault, type ShownPage, createNim, newest, show } from './nim.ts';
 import type { Known } from './promise.ts';
 
 export const TICK_MS = 60_000;
 export const MAX_STALENESS_MS = 25 * 3_600_000;
+/** Pods are listed within this before they are scraped, if nothing is wrong. */
+const FRESH_LIST_MS = 30_000;
 const ADDRESSES = ['10.0.0.1:8000', '10.0.0.2:8000', '10.0.0.3:8000'];
 
 /** One target of the world. */
 export interface Place {
+  /** Its address, or the uid of a pod. */
+  readonly id: string;
   readonly address: string;
+  /** Whether its process is there; that of a pod may be gone for good. */
+  isUp: boolean;
   readonly nim: Nim;
   jitterMs: number;
   /** When a page of it was made last. */
@@ -23,17 +31,30 @@ export interface Place {
   everPoison: Set<string>;
 }
 
-export function createPlaces(kinds: readonly NimKind[]): readonly Place[] {
-  return kinds.map((kind, i) => ({
-    address: ADDRESSES[i] as string,
-    nim: createNim(kind, T0_MS),
+export function createPlaces(kinds: readonly NimKind[]): Place[] {
+  return kinds.map((kind, i) => {
+    const address = ADDRESSES[i] as string;
+    return newPlace(address, address, createNim(kind, T0_MS), T0_MS - TICK_MS);
+  });
+}
+
+export function newPlace(id: string, address: string, nim: Nim, seenMs: number): Place {
+  return {
+    id,
+    address,
+    isUp: true,
+    nim,
     jitterMs: 0,
-    seenMs: T0_MS - TICK_MS,
+    seenMs,
     fellAt: -Infinity,
     vanishedUntil: 0,
     poison: undefined,
     everPoison: new Set(),
-  }));
+  };
+}
+
+export function living(places: readonly Place[]): readonly Place[] {
+  return places.filter(({ isUp }) => isUp);
 }
 
 /** The page of a target, with whatever befalls it at this tick. */
@@ -45,7 +66,7 @@ export function pageOf(
 ): ShownPage {
   const { nim } = place;
   const { tickMs, nowMs, known } = moment;
-  const isHere = isAt(places, place.address);
+  const isHere = isAt(living(places), place.id);
   const faults: PageFault[] = [];
   const flip = take('flip', isHere);
   const isFresh = known === undefined || tickMs - known.tickMs > MAX_STALENESS_MS || flip !== undefined;
@@ -64,12 +85,28 @@ export function pageOf(
   return show(nim, process, nowMs, place.jitterMs, faults);
 }
 
-/** Whether a state item's key is this target's. */
-export function isOf(address: string): (key: string) => boolean {
-  return (key) => key.includes(encodeURIComponent(address));
+/** D11: whether a page can be told to be its pod's, from the world's truth. */
+export function isItsOwn(
+  { startMs, torn, scrapedAtMs }: ShownPage,
+  { listedAtMs }: { readonly listedAtMs?: number },
+  nowMs: number,
+): boolean {
+  if (listedAtMs === undefined) return true;
+  if (startMs === undefined) return torn !== 'all' || nowMs - listedAtMs <= FRESH_LIST_MS;
+  return startMs - (scrapedAtMs - nowMs) <= listedAtMs;
 }
 
-/** Whether an event is about the target at this address. */
-export function isAt(places: readonly Place[], address: string): (event: { readonly of: number }) => boolean {
-  return ({ of }) => places[of % places.length]?.address === address;
+/** Whether a state item's key is this target's. */
+export function isOf(id: string | undefined): (key: string) => boolean {
+  return (key) => ownerOfKey(key) === id;
+}
+
+/** Whether an event is about this one of `places`. */
+export function isAt(places: readonly Place[], id: string): (event: { readonly of: number }) => boolean {
+  return ({ of }) => places[of % places.length]?.id === id;
+}
+
+/** Those that the store may know: the newest ones, whether or not their process is still there. */
+export function recent(places: readonly Place[]): readonly Place[] {
+  return places.slice(-MAX_RECENT);
 }

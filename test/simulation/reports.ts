@@ -2,9 +2,10 @@
 import type { LogRecord } from '../../functions/adapters/log.ts';
 import type { TargetItem } from '../../functions/core/ports.ts';
 import type { Evaluate } from './ledger.ts';
-import { heldBy, secondsOf } from './ledger.ts';
-import type { Run } from './runs.ts';
-import type { Place } from './places.ts';
+import { baselineOf, heldBy, secondsOf } from './ledger.ts';
+import { ownerOf, ownerOfKey } from './names.ts';
+import type { Posted, Run } from './runs.ts';
+import { type Place, TICK_MS } from './places.ts';
 
 interface Line {
   readonly event: string;
@@ -12,8 +13,8 @@ interface Line {
 }
 
 const MAX_POINTS_TOGETHER = 4;
-/** Of a much larger body six uneven divisions, in vain as they may be, need not single out the poison. */
-const MAX_POINTS_SOUGHT = 40;
+/** As many, in vain as they may be, are made of one body; of a larger one they need not single out the poison. */
+const MAX_DIVISIONS = 6;
 const REASONS = ['initial', 'replica_flip', 'bucket_mismatch'] as const;
 
 export function checkReport(run: Run, lines: readonly Line[], evaluate: Evaluate): void {
@@ -53,7 +54,7 @@ export function checkPoison(
     met.has('poison') &&
     met.has(undefined) &&
     !met.has('too_large') &&
-    bodies.every(({ points }) => points.length <= MAX_POINTS_SOUGHT);
+    bodies.every((body) => divisionsTo(body) <= MAX_DIVISIONS);
   // A body may be halved until it holds what moves together: finished requests of all engines are four points.
   const isLimited =
     met.has('too_large') &&
@@ -67,12 +68,31 @@ export function checkPoison(
     [...met].every((fault) => fault === undefined || fault === 'poison' || fault === 'too_large');
   if (!isClear) return;
   for (const item of items.values()) {
-    const place = places.find(({ address }) => address === item.instance) as Place;
+    const owner = ownerOfKey(item.key);
+    const place = places.find(({ id }) => id === owner) as Place;
+    // Of those that share an instance one sends at a tick.
+    const rivals = [...items.values()].filter(
+      ({ key, instance }) => instance === item.instance && run.targets.includes(ownerOfKey(key)),
+    );
+    if (rivals.length > 1 || hasEarlierSuspects(item, run.tickMs)) continue;
     // Under new bounds a series waits until what the old ones owed has left.
-    if (run.previews.get(item.instance)?.account.drains.size !== 0) continue;
+    if (run.previews.get(owner)?.account.drains.size !== 0) continue;
     for (const [part, amount] of heldBy(item)) {
       const key = part.replace(/^\w+ /, '').replace(/[ /].*$/, '');
       evaluate('D12 no poison', amount <= 0 || place.everPoison.has(key), () => `${part} is held up`);
     }
   }
+}
+
+/** Whether a larger body has made suspects before, of whom some may only have been the poison's neighbours. */
+function hasEarlierSuspects(item: TargetItem, tickMs: number): boolean {
+  const { suspects = [] } = baselineOf(item) ?? {};
+  return suspects.some(({ tries, untilTickMs }) => tries > 1 || untilTickMs !== tickMs + 2 * TICK_MS);
+}
+
+/** Divisions that single out any point: first targets are parted, then the points of one. */
+function divisionsTo({ points }: Posted): number {
+  const sizes = new Map<string, number>();
+  for (const point of points) sizes.set(ownerOf(point), (sizes.get(ownerOf(point)) ?? 0) + 1);
+  return Math.ceil(Math.log2(sizes.size)) + Math.ceil(Math.log2(Math.max(...sizes.values())));
 }

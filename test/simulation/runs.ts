@@ -14,6 +14,7 @@ import {
   settle,
   takeIn,
 } from './ledger.ts';
+import { UID_LABEL, ownerOf, ownerOfKey } from './names.ts';
 import type { ShownPage } from './nim.ts';
 import type { Facts, Promised } from './promise.ts';
 
@@ -34,7 +35,7 @@ export interface Run {
   readonly id: string;
   readonly tickMs: number;
   readonly endsByMs: number;
-  /** Instances that its message names. */
+  /** Owners that its message names. */
   readonly targets: readonly string[];
   readonly previews: Map<
     string,
@@ -46,7 +47,7 @@ export interface Run {
   waited: number;
   claimed: boolean;
   hasEnded: boolean;
-  /** Instances whose write was made to fail; `*`: the worker died. */
+  /** Owners whose write was made to fail; `*`: the worker died. */
   readonly excuses: Set<string>;
   /** Once it is over: whether it said that it gave up increments, or died with the word on its lips (D4). */
   gaveUp: boolean;
@@ -56,29 +57,25 @@ export interface Run {
 
 export interface Book {
   readonly accounts: Map<string, Account>;
-  /** Committed pages by instance. */
+  /** Committed pages by owner. */
   readonly pages: ReadonlyMap<string, number>;
   readonly begin: (id: string, tickMs: number, endsByMs: number, targets: readonly string[]) => Run;
   readonly claimed: (id: string, before: ShardItem | undefined) => void;
   readonly ended: (id: string) => void;
-  readonly scraped: (run: Run, instance: string, page: ShownPage) => void;
+  readonly scraped: (run: Run, owner: string, page: ShownPage) => void;
   readonly posted: (run: Run, body: Posted, nowMs: number) => void;
   readonly written: (item: TargetItem, applied: boolean) => void;
   /** Once nothing of the run can happen any more. */
   readonly close: (run: Run) => void;
   /** An item is gone from the store. */
-  readonly forgotten: (instance: string) => void;
+  readonly forgotten: (owner: string) => void;
 }
 
 /** D2: ticks for which deltas wait at most. */
 const MAX_WAIT = 64;
 
-export function createBook(
-  instances: readonly string[],
-  facts: (run: Run) => Facts,
-  evaluate: Evaluate,
-): Book {
-  const accounts = new Map(instances.map((instance) => [instance, newAccount(instance)]));
+export function createBook(facts: (run: Run) => Facts, evaluate: Evaluate): Book {
+  const accounts = new Map<string, Account>();
   const runs = new Map<string, Run>();
   /** The page that a target's state has taken in last. */
   const taken = new Map<string, string>();
@@ -94,6 +91,7 @@ export function createBook(
     accounts,
     pages,
     begin: (id, tickMs, endsByMs, targets) => {
+      for (const owner of targets) if (!accounts.has(owner)) accounts.set(owner, newAccount(owner));
       const run: Run = {
         id,
         tickMs,
@@ -128,14 +126,14 @@ export function createBook(
       else if (answered) legacy = { lost: 0, waited: 0 };
       else legacy = { lost: run.lostBefore, waited: run.waited + 1 };
       // Which targets a dead run had is known as long as they are in its successor's message.
-      for (const [instance, other] of unsure)
-        if (runs.get(other)?.hasEnded === false && other !== id && !run.targets.includes(instance))
-          unsure.delete(instance);
+      for (const [owner, other] of unsure)
+        if (runs.get(other)?.hasEnded === false && other !== id && !run.targets.includes(owner))
+          unsure.delete(owner);
       run.hasEnded = true;
     },
-    scraped: (run, instance, page) => {
-      const account = accounts.get(instance) as Account;
-      run.previews.set(instance, { page, ...takeIn(account, page, facts(run), () => undefined) });
+    scraped: (run, owner, page) => {
+      const account = accounts.get(owner) as Account;
+      run.previews.set(owner, { page, ...takeIn(account, page, facts(run), () => undefined) });
     },
     posted: (run, body, nowMs) => {
       const at = (): string => `at ${secondsOf(run.tickMs)}`;
@@ -160,58 +158,71 @@ export function createBook(
       }
       for (const point of body.points) {
         if (isSelf(point)) continue;
-        const instance = instanceOf(point);
-        const account = run.previews.get(instance)?.account ?? withoutPage(accounts.get(instance));
+        const owner = ownerOf(point);
+        const account = run.previews.get(owner)?.account ?? withoutPage(accounts.get(owner));
         evaluate('D11 identity', account !== undefined, at);
         if (account === undefined) continue;
         checkPoint(account, point, run.tickMs, evaluate);
         if (point.name === 'up') {
-          const shown = run.previews.get(instance)?.page.series.length ?? 0;
+          const shown = run.previews.get(owner)?.page.series.length ?? 0;
           // Of a page cut short before its first sample nobody can say whether it is one.
-          const isPage = shown > 0 ? 1 : run.previews.has(instance) ? point.value : 0;
-          evaluate('D10 up tells the truth', point.value === isPage, () => `${instance} ${at()}`);
+          const isPage = shown > 0 ? 1 : run.previews.has(owner) ? point.value : 0;
+          evaluate('D10 up tells the truth', point.value === isPage, () => `${owner} ${at()}`);
         }
         if (point.type === 'gauge') continue;
-        const other = unsure.get(instance);
+        const other = unsure.get(owner);
         evaluate(
           'D2 written first after a failed commit',
           other === undefined || other === run.id,
-          () => `${instance} ${at()}`,
+          () => `${owner} ${at()}`,
         );
       }
       for (const point of body.stored) {
-        const instance = instanceOf(point);
+        const owner = ownerOf(point);
         if (isSelf(point)) checkSelf(selfEnds, point, evaluate, at);
-        else if (point.type !== 'gauge') unsure.set(instance, run.id);
-        const labels = point.attributes.map(
-          ([key, text]) => `${key}=${typeof text === 'string' ? text : ''}`,
-        );
-        const id = `${run.tickMs} ${instance} ${point.name} ${labels.join(' ')}`;
-        evaluate('one point per series and tick', !points.has(id), () => id);
-        points.add(id);
+        else if (point.type !== 'gauge') unsure.set(owner, run.id);
+        const labels = point.attributes
+          .filter(([key]) => key !== UID_LABEL)
+          .map(([key, text]) => `${key}=${typeof text === 'string' ? text : ''}`);
+        const series = `${run.tickMs} ${instanceOf(point)} ${point.name} ${labels.join(' ')}`;
+        // Without its TYPE line a counter that nobody knows yet is a gauge: no rival to what another pod owes of it.
+        for (const id of [
+          `${series} of ${owner}`,
+          `${series} ${point.type === 'gauge' ? 'gauge' : 'delta'}`,
+        ]) {
+          evaluate('one point per series and tick', !points.has(id), () => id);
+          points.add(id);
+        }
       }
     },
     written: (item, applied) => {
       if (!applied) return;
-      const { instance } = item;
+      const owner = ownerOfKey(item.key);
       // The run that writes, whether first or last.
       const run = runs.get(item.writer.replace(/-first$/, ''));
       if (run === undefined) return;
-      unsure.delete(instance);
-      let account = accounts.get(instance) as Account;
-      const page = run.previews.get(instance)?.page;
-      if (item.lastTickMs === run.tickMs && page !== undefined && taken.get(instance) !== run.id) {
+      unsure.delete(owner);
+      let account = accounts.get(owner) as Account;
+      const page = run.previews.get(owner)?.page;
+      // Of a page that is another pod's nothing may be taken in, or it is counted twice.
+      evaluate(
+        "D11 a page is its own target's",
+        item.lastTickMs !== run.tickMs || page !== undefined,
+        () => `${owner} at ${secondsOf(run.tickMs)}`,
+      );
+      if (item.lastTickMs === run.tickMs && page !== undefined && taken.get(owner) !== run.id) {
         ({ account } = takeIn(account, page, facts(run), evaluate));
-        taken.set(instance, run.id);
-        add(pages, instance, 1);
+        taken.set(owner, run.id);
+        add(pages, owner, 1);
       }
-      if (page === undefined) account = { ...account, shown: NOTHING_SHOWN };
+      // A page that was cut before its first sample is none.
+      if (item.lastTickMs !== run.tickMs) account = { ...account, shown: NOTHING_SHOWN };
       for (const { outcome, stored, rejected, settled } of run.bodies) {
         if (outcome !== 'accepted' && outcome !== 'partial') continue;
-        if (settled.has(instance)) continue;
-        settled.add(instance);
+        if (settled.has(owner)) continue;
+        settled.add(owner);
         const deltas = [...stored, ...rejected].filter(
-          (point) => point.type !== 'gauge' && instanceOf(point) === instance,
+          (point) => point.type !== 'gauge' && ownerOf(point) === owner,
         );
         checkSums(account, deltas, evaluate);
         for (const [kept, refused] of [
@@ -219,29 +230,29 @@ export function createBook(
           [rejected, true],
         ] as const) {
           for (const point of kept)
-            if (point.type !== 'gauge' && instanceOf(point) === instance)
+            if (point.type !== 'gauge' && ownerOf(point) === owner)
               settle(account, point, refused, run.tickMs);
         }
       }
       const unseenMs = run.tickMs - (account.known?.tickMs ?? run.tickMs);
       if (run.gaveUp && unseenMs > facts(run).maxStalenessMs) giveUp(account, item);
-      accounts.set(instance, account);
+      accounts.set(owner, account);
     },
     close: (run) => {
       for (const { stored, outcome, settled } of run.bodies) {
         for (const point of stored) {
-          const instance = instanceOf(point);
-          if (point.type === 'gauge' || settled.has(instance) || isSelf(point)) continue;
-          const cause = outcome === 'unknown' || run.excuses.has('*') || run.excuses.has(instance);
-          evaluate('D2 twice only for a cause', cause, () => `${instance} at ${secondsOf(run.tickMs)}`);
+          const owner = ownerOf(point);
+          if (point.type === 'gauge' || settled.has(owner) || isSelf(point)) continue;
+          const cause = outcome === 'unknown' || run.excuses.has('*') || run.excuses.has(owner);
+          evaluate('D2 twice only for a cause', cause, () => `${owner} at ${secondsOf(run.tickMs)}`);
         }
       }
     },
-    forgotten: (instance) => {
-      const account = accounts.get(instance) as Account;
+    forgotten: (owner) => {
+      const account = accounts.get(owner) as Account;
       forgetFalls(account, () => true);
-      accounts.set(instance, { ...account, known: undefined, starts: new Map() });
-      unsure.delete(instance);
+      accounts.set(owner, { ...account, known: undefined, starts: new Map() });
+      unsure.delete(owner);
     },
   };
 }

@@ -33,7 +33,7 @@ export async function runVariant(variant: string, seed: number, steps: number): 
     for (const part of ['functions', 'test/fakes', 'test/simulation', 'package.json'])
       cpSync(join(ROOT, part), join(copy, part), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-    applyPatch(readFileSync(join(PATCHES, `${variant}.patch`), 'utf8'), copy);
+    applyPatch(patchOf(variant), copy);
     const module = pathToFileURL(join(copy, 'test/simulation/campaign.ts')).href;
     const broken = (await import(module)) as { readonly runCampaign: typeof runCampaign };
     return {
@@ -47,11 +47,30 @@ export async function runVariant(variant: string, seed: number, steps: number): 
 
 /** A unified diff, by its text alone: what it replaces must stand there exactly once, wherever that is. */
 export function applyPatch(patch: string, root: string): void {
+  for (const { file, before, after } of hunksOf(patch)) {
+    const parts = partsAround(before, join(root, file));
+    writeFileSync(join(root, file), parts.join(after));
+  }
+}
+
+/** Whether each of them could be applied; throws what does not fit. */
+export function checkPatches(): void {
+  for (const variant of variantNames())
+    for (const { file, before } of hunksOf(patchOf(variant))) partsAround(before, join(ROOT, file));
+}
+
+interface Hunk {
+  readonly file: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+function hunksOf(patch: string): readonly Hunk[] {
   let file = '';
-  for (const hunk of patch.split(/^(?=--- |@@ )/m)) {
-    if (hunk.startsWith('--- ')) file = /^\+\+\+ b\/(.*)$/m.exec(hunk)?.[1] ?? '';
-    if (!hunk.startsWith('@@ ')) continue;
-    const lines = hunk
+  return patch.split(/^(?=--- |@@ )/m).flatMap((part) => {
+    if (part.startsWith('--- ')) file = /^\+\+\+ b\/(.*)$/m.exec(part)?.[1] ?? '';
+    if (!part.startsWith('@@ ')) return [];
+    const lines = part
       .split('\n')
       .slice(1)
       .filter((line) => /^[ +-]/.test(line));
@@ -60,9 +79,16 @@ export function applyPatch(patch: string, root: string): void {
         .filter((line) => marks.includes(line.charAt(0)))
         .map((line) => `${line.slice(1)}\n`)
         .join('');
-    const path = join(root, file);
-    const parts = readFileSync(path, 'utf8').split(text(' -'));
-    assert.equal(parts.length, 2, `a hunk for ${file} does not fit: renew the patch\n${hunk}`);
-    writeFileSync(path, parts.join(text(' +')));
-  }
+    return [{ file, before: text(' -'), after: text(' +') }];
+  });
+}
+
+function partsAround(before: string, path: string): readonly string[] {
+  const parts = readFileSync(path, 'utf8').split(before);
+  assert.equal(parts.length, 2, `a hunk for ${path} does not fit: renew the patch\n${before}`);
+  return parts;
+}
+
+function patchOf(variant: string): string {
+  return readFileSync(join(PATCHES, `${variant}.patch`), 'utf8');
 }

@@ -2,25 +2,28 @@
  * The world: NIM targets, a scheduler, a queue, workers, a store and a Dynatrace, played along a plan. The shipped
  * dispatch and worker logic runs in it; the ledger is asked after every step.
  */
+import type { DecodedPoint } from '../../functions/cli/world/otlp-decoder.ts';
 import type { LogRecord } from '../../functions/adapters/log.ts';
-import type { OwingKeys } from '../../functions/adapters/owing-dynamodb.ts';
-import type { PlanningPorts } from '../../functions/core/planning.ts';
 import { createMemory } from '../../functions/core/point-names.ts';
 import type { Export, Ports, Scrape } from '../../functions/core/ports.ts';
 import type { ShardMessage } from '../../functions/core/work.ts';
-import { dispatch } from '../../functions/dispatch/dispatch.ts';
 import { createToldOnce } from '../../functions/core/told-once.ts';
 import { workOff } from '../../functions/scrape/work-off.ts';
+import { instanceOf } from '../fakes/ports.ts';
 import { createStore } from '../fakes/store.ts';
 import { T0_MS, createVirtualTime } from '../fakes/virtual-time.ts';
+import { createCluster } from './cluster.ts';
 import type { Event, Plan, Step } from './commands.ts';
+import { createDispatching, documentOf } from './dispatching.ts';
 import { createDynatrace } from './dynatrace.ts';
 import { type Invariant, checkConservation, heldBy, secondsOf } from './ledger.ts';
 import { createMischief } from './mischief.ts';
-import { MAX_STALENESS_MS, type Place, TICK_MS, createPlaces, isAt, isOf, pageOf } from './places.ts';
+import { ownerOf, ownerOfKey } from './names.ts';
+import { MAX_STALENESS_MS, TICK_MS, createPlaces, isAt, isOf, living, recent } from './places.ts';
 import { happen } from './happenings.ts';
 import { checkPoison, checkReport } from './reports.ts';
 import { type Run, createBook } from './runs.ts';
+import { createScrape } from './scraping.ts';
 import {
   LAMBDA_TIMEOUT_MS,
   type Death,
@@ -29,7 +32,6 @@ import {
   createSimulatedQueue,
   memoryLog,
   mortal,
-  queuePort,
 } from './schedule.ts';
 
 /** A run ends this long before its worker's time or its message's does; a message older than that is left alone. */
@@ -66,12 +68,15 @@ function createSimulation(plan: Plan, tally: Tally) {
     tally.invariants.set(invariant, (tally.invariants.get(invariant) ?? 0) + 1);
     if (!holds) broken ??= `${invariant}: ${what()}`;
   };
-  const happened = (kind: string): void => void tally.faults.set(kind, (tally.faults.get(kind) ?? 0) + 1);
-  const places = createPlaces(plan.nims);
+  const happened = (kind: string): void => {
+    tally.faults.set(kind, (tally.faults.get(kind) ?? 0) + 1);
+    if (plan.cluster !== undefined && kind === 'restart') happened('crash');
+  };
+  const places = plan.cluster === undefined ? createPlaces(plan.nims) : [];
   const mischief = createMischief(happened);
   const { take, note } = mischief;
+  const cluster = plan.cluster && createCluster(plan.cluster, plan.nims, places, clock, happened);
   const book = createBook(
-    places.map(({ address }) => address),
     ({ tickMs }) => ({ tickMs, intervalMs: TICK_MS, maxStalenessMs: MAX_STALENESS_MS }),
     evaluate,
   );
@@ -90,11 +95,12 @@ function createSimulation(plan: Plan, tally: Tally) {
     time,
     script: {
       claim: () => note(take('claim')),
-      load: (key) => note(take('load', (event) => isOf(addressOf(event.of))(key))),
+      load: (key) =>
+        note(take('load', ({ of }) => isOf(recent(places)[of % recent(places).length]?.id)(key))),
       fits: () => true,
-      commit: ({ instance, writer }) => {
-        const how = note(take('commit', isAt(places, instance)));
-        if (how !== undefined && how !== 'lost') excuse(instance, writer);
+      commit: ({ key, writer }) => {
+        const how = note(take('commit', isAt(recent(places), ownerOfKey(key))));
+        if (how !== undefined && how !== 'lost') excuse(ownerOfKey(key), writer);
         return how;
       },
       end: () => note(take('end')),
@@ -102,47 +108,37 @@ function createSimulation(plan: Plan, tally: Tally) {
     onWrite: ({ item, applied }) => {
       // Whoever loaded the item before will meet a conflict.
       if (applied)
-        for (const run of open) if (!item.writer.startsWith(run.id)) run.excuses.add(item.instance);
+        for (const run of open) if (!item.writer.startsWith(run.id)) run.excuses.add(ownerOfKey(item.key));
       book.written(item, applied);
     },
     onClaim: book.claimed,
     onEnd: book.ended,
   });
-  const addressOf = (of: number): string => (places[of % places.length] as Place).address;
-  const excuse = (instance: string, writer: string): void => {
-    for (const run of open) if (writer.replace(/-first$/, '') === run.id) run.excuses.add(instance);
+  const excuse = (owner: string, writer: string): void => {
+    for (const run of open) if (writer.replace(/-first$/, '') === run.id) run.excuses.add(owner);
   };
 
-  const scrapeFor =
-    (run: Run, worker: () => Mortal): Scrape =>
-    async (target, deadlineMs) => {
-      const place = places.find(({ address }) => address === target.address) as Place;
+  const scrapeFor = (run: Run, worker: () => Mortal): Scrape => {
+    const scrape = createScrape(run, () => worker().die(), {
+      places,
+      mischief,
+      book,
+      time,
+      tickMs: () => tickMs,
+    });
+    return (target, deadlineMs) => {
       // An outage of 400s with an accepted part in it can make suspects of all gauges (D12).
       run.hasGauges = !refusesAll;
-      const how = note(take('scrape', isAt(places, place.address)));
-      if (how === 'kills') return worker().die();
-      if (how === 'hangs')
-        await time.sleepUntil(Math.min(deadlineMs, clock.monotonicMs() + target.timeoutMs));
-      if (how === 'hangs' || how === 'connect')
-        return { code: how === 'hangs' ? 'timeout' : 'connect', message: 'as simulated' };
-      if (how === 'html')
-        return { code: 'page', body: bytes('<html></html>\n'), path: '/v1/metrics', complete: true };
-      const moment = { tickMs, nowMs: clock.wallMs(), known: book.accounts.get(place.address)?.known };
-      const page = pageOf(place, places, mischief, moment);
-      book.scraped(run, place.address, page);
-      const dated = place.nim.kind.aheadS === undefined ? {} : { dateMs: page.scrapedAtMs };
-      const complete = page.torn !== 'all';
-      return { code: 'page', body: bytes(page.text), path: '/v1/metrics', complete, ...dated };
+      return scrape(target, deadlineMs);
     };
+  };
   const exportFor = (run: Run): Export =>
     createDynatrace(
       {
         answer: (nth) => take('answer', (event) => event.nth === nth)?.how,
         outage: () => (ticks < outage.until ? outage.how : undefined),
-        isPoison: (instance, key) =>
-          places.some(
-            ({ address, poison }) => address === instance && poison?.key === key && ticks < poison.until,
-          ),
+        isPoison: (owner, key) =>
+          places.some(({ id, poison }) => id === owner && poison?.key === key && ticks < poison.until),
         maxPoints: () => mischief.limit(),
         onFault: (kind) => {
           refusesAll ||= kind === 'malformed';
@@ -150,7 +146,10 @@ function createSimulation(plan: Plan, tally: Tally) {
         },
       },
       time,
-      (body) => book.posted(run, body, clock.monotonicMs()),
+      (body) => {
+        if (isBeforeItsSuccessor(run, body.points)) happened('successor waits');
+        book.posted(run, body, clock.monotonicMs());
+      },
     );
 
   /** One invocation of the scrape function; whether it came to its end. */
@@ -165,12 +164,14 @@ function createSimulation(plan: Plan, tally: Tally) {
     const firstReceivedMs = message.firstReceivedMs ?? clock.wallMs();
     const visibleForMs = firstReceivedMs + 90_000 - clock.wallMs();
     const { tickMs: ofTick, targets, drains } = JSON.parse(message.body) as ShardMessage;
-    const named = places.map(({ address }) => address);
+    const named = [...targets.map(({ key }) => key), ...drains].map(ownerOfKey);
+    const isPlace = (owner: string): boolean => places.some(({ id }) => id === owner);
+    evaluate('D11 identity', named.every(isPlace), () => named.join(' '));
     const run = book.begin(
       id,
       ofTick,
       startedMs + Math.min(LAMBDA_TIMEOUT_MS, visibleForMs) - MARGIN_MS,
-      named.filter((one) => targets.some(({ address }) => address === one) || drains.some(isOf(one))),
+      named,
     );
     open.add(run);
     const ports: Ports = { clock, state, scrape: scrapeFor(run, () => worker), export: exportFor(run) };
@@ -230,57 +231,24 @@ function createSimulation(plan: Plan, tally: Tally) {
   };
 
   const queue = createSimulatedQueue(time);
-  const dispatchMemory = {};
-  const planning: PlanningPorts = {
-    histories: () => Promise.resolve(new Map()),
-    discover: ({ staticConfigs: groups }) => Promise.resolve({ groups, complete: true, problems: [] }),
-  };
-  const schedule = async (scheduledMs: number): Promise<void> => {
-    const named = places.filter(({ vanishedUntil }) => ticks >= vanishedUntil);
-    const value = documentOf(
-      named.map(({ address }) => address),
-      metricNames,
-    );
-    const how = note(take('dispatch'));
-    const documents = [
-      { name: '/nim-to-dynatrace/targets/nim', value, version: 1, type: 'String' as const },
-    ].filter(() => named.length > 0);
-    const parameters = {
-      targetDocuments: () =>
-        Promise.resolve(
-          how === 'unread'
-            ? ({ code: 'failed', message: 'as simulated' } as const)
-            : ({ code: 'read', documents } as const),
-        ),
-      earlierVersions: () => Promise.resolve({ code: 'read' as const, versions: [] }),
-      endpoint: () => Promise.resolve({ code: 'absent' as const }),
-      token: () => Promise.resolve({ code: 'absent' as const }),
-    };
-    await dispatch(
-      { scheduledTime: new Date(scheduledMs).toISOString() },
-      {
-        clock,
-        parameters,
-        planning,
-        prefix: '/nim-to-dynatrace',
-        maxStalenessMs: MAX_STALENESS_MS,
-        memory: dispatchMemory,
-        owing: { keys: () => Promise.resolve(owingKeys()) },
-        record: () => Promise.resolve(undefined),
-        queue: queuePort(queue, () => (how === 'unsent' || how === 'lost' ? how : undefined)),
-        log: memoryLog((event) => evaluate('nothing is thrown', event !== 'bug', () => event)),
-        metrics: { publish: () => undefined },
-      },
-      clock.monotonicMs() + 20_000,
-    ).catch((error: unknown) => evaluate('nothing is thrown', false, () => String(error)));
-  };
-
-  /** The sparse index over items with something pending, oldest first. */
-  const owingKeys = (): OwingKeys => {
-    const owing = [...items.values()].filter(({ pendingSinceMs }) => pendingSinceMs !== undefined);
-    owing.sort((a, b) => (a.pendingSinceMs ?? 0) - (b.pendingSinceMs ?? 0));
-    return { code: 'read', keys: owing.map(({ key }) => key) };
-  };
+  const schedule = createDispatching({
+    time,
+    queue,
+    evaluate,
+    document: () =>
+      documentOf(
+        places.filter(({ vanishedUntil }) => ticks >= vanishedUntil),
+        metricNames,
+        plan.cluster,
+      ),
+    discover:
+      cluster?.discover ??
+      (({ staticConfigs: groups }) => Promise.resolve({ groups, complete: true, problems: [] })),
+    isNamed:
+      cluster?.isListed ??
+      ((owner) => places.some(({ id, vanishedUntil }) => id === owner && ticks >= vanishedUntil)),
+    items,
+  });
 
   /** All that can be worked off before the next tick. */
   const workOffQueue = async (): Promise<void> => {
@@ -313,24 +281,28 @@ function createSimulation(plan: Plan, tally: Tally) {
     metricNames = note(take('names')) ?? metricNames;
     const pause = take('pause');
     if (pause !== undefined) happened('pause');
-    if (pause?.vanishes === true) (places[0] as Place).vanishedUntil = ticks + 2;
+    const [first] = living(places);
+    if (pause?.vanishes === true && first !== undefined) first.vanishedUntil = ticks + 2;
     tickMs += TICK_MS + (pause?.hours ?? 0) * 3_600_000;
     const skipped = tickMs - TICK_MS;
     const delay = take('delay')?.seconds ?? 0;
     if (delay > 0) happened(delay > 59 ? 'delay long' : 'delay');
     const nowMs = Math.max(clock.wallMs() + 1_000, tickMs + delay * 1_000);
+    cluster?.begin(ticks, nowMs);
+    if (cluster !== undefined) mischief.each((event) => cluster.happen(event, ticks, nowMs));
     happen(load, places, mischief, { ticks, nowMs, outage, pages: book.pages });
     time.advanceTo(nowMs);
     catchUp();
     if (pause?.expires === true) expire();
     const how = note(take('schedule'));
-    if (how !== 'dropped') await schedule(tickMs);
-    if (how === 'doubled') await schedule(tickMs);
-    if (how === 'late') await schedule(skipped);
+    const dispatchOnce = (at: number): Promise<void> => schedule(at, note(take('dispatch')));
+    if (how !== 'dropped') await dispatchOnce(tickMs);
+    if (how === 'doubled') await dispatchOnce(tickMs);
+    if (how === 'late') await dispatchOnce(skipped);
     await workOffQueue();
-    for (const { address } of places) {
-      const account = book.accounts.get(address);
-      const item = [...items.values()].find(({ instance }) => instance === address);
+    for (const { id } of places) {
+      const account = book.accounts.get(id);
+      const item = [...items.values()].find(({ key }) => isOf(id)(key));
       const unseenMs = tickMs - (account?.known?.tickMs ?? tickMs);
       // Who dies between the commit and the log takes the word along.
       const isSaid = alarms.has('pending_given_up') || alarms.has('died');
@@ -343,11 +315,11 @@ function createSimulation(plan: Plan, tally: Tally) {
 
   /** DynamoDB's TTL, whenever it comes to it. */
   const expire = (): void => {
-    for (const [key, { expiresAtMs, instance }] of items) {
+    for (const [key, { expiresAtMs }] of items) {
       if (expiresAtMs === undefined || expiresAtMs > clock.wallMs()) continue;
       happened('expire');
       items.delete(key);
-      book.forgotten(instance);
+      book.forgotten(ownerOfKey(key));
     }
   };
 
@@ -360,8 +332,11 @@ function createSimulation(plan: Plan, tally: Tally) {
       const lost = (shard?.legacy.caution.unknowns ?? 0) + (shard?.unended ?? 0);
       return lost === 0 ? 0 : Math.min(2 ** (lost - 1), MAX_WAIT_TICKS);
     };
-    let bound = MAX_CALM_TICKS + waitTicks() + pause;
+    // Of those that share an instance one sends at a tick.
+    const calm = MAX_CALM_TICKS + places.length + pause;
+    let bound = calm + waitTicks();
     outage.until = 0;
+    cluster?.heal();
     for (const place of places) {
       place.vanishedUntil = 0;
       place.poison = undefined;
@@ -369,9 +344,10 @@ function createSimulation(plan: Plan, tally: Tally) {
     let owed: readonly (readonly [string, number])[] = [];
     for (let i = 0; i < bound; i++) {
       await step({ load: i + 1, events: [] });
-      if (i === 0) bound = Math.max(bound, MAX_CALM_TICKS + waitTicks() + pause);
+      if (i === 0) bound = Math.max(bound, calm + waitTicks());
       owed = [...items.values()].flatMap((item) => [...heldBy(item)].filter(([, amount]) => amount > 0));
-      if (owed.length === 0 && items.size === places.length) break;
+      const isKnown = living(places).every(({ id }) => [...items.keys()].some(isOf(id)));
+      if (owed.length === 0 && isKnown) break;
     }
     evaluate(
       'D4 all leaves once faults stop',
@@ -383,13 +359,10 @@ function createSimulation(plan: Plan, tally: Tally) {
   return { step, calmDown };
 }
 
-/** Both ways of writing the same targets. */
-function documentOf(addresses: readonly string[], metricNames: 'nim' | 'raw'): string {
-  if (metricNames === 'nim') return addresses.join(' ');
-  const job = { job_name: 'nim', static_configs: [{ targets: addresses }] };
-  return JSON.stringify({ scrape_configs: [{ ...job, dynatrace: { metric_names: metricNames } }] });
-}
-
-function bytes(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+/** Whether what a vanished target owes leaves while another of its instance is scraped. */
+function isBeforeItsSuccessor({ previews }: Run, points: readonly DecodedPoint[]): boolean {
+  const up = new Set(points.filter(({ name }) => name === 'up').map(instanceOf));
+  return points.some(
+    (point) => point.type !== 'gauge' && up.has(instanceOf(point)) && !previews.has(ownerOf(point)),
+  );
 }
