@@ -1,4 +1,5 @@
 /** `nim-to-dynatrace <command>`: one file per command. Answers with the exit code: 0 fine, 1 a finding, 2 wrong usage. */
+import { readFileSync } from 'node:fs';
 import { dashboard } from './dashboard.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
@@ -28,9 +29,19 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${usage()}\n`);
     return 0;
   }
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${version()}\n`);
+    return 0;
+  }
   const problem = name === undefined ? 'no command is given' : `${JSON.stringify(name)} is no command`;
   process.stderr.write(`cannot start: ${problem}; the commands are:\n${usage()}\n`);
   return 2;
+}
+
+/** Of the package: the clone's and the packed one's lie at the same distance. */
+function version(): string {
+  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(file) as { readonly version: string }).version;
 }
 
 function usage(): string {
@@ -40,6 +51,6 @@ function usage(): string {
     '',
     ...lines,
     '',
-    '`nim-to-dynatrace <command> --help` lists its options.',
+    '`nim-to-dynatrace <command> --help` lists its options, `nim-to-dynatrace --version` says which release this is.',
   ].join('\n');
 }
