@@ -51,6 +51,6 @@ function usage(): string {
     '',
     ...lines,
     '',
-    '`nim-to-dynatrace <command> --help` lists its options, `nim-to-dynatrace --version` says which release this is.',
+    '`nim-to-dynatrace <command> --help` lists its options, `--version` tells the release.',
   ].join('\n');
 }
