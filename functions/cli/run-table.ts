@@ -59,8 +59,11 @@ function received(points: readonly DecodedPoint[], title: string): readonly stri
   if (rows.size === 0) return [];
   const listed = [...rows.values()].slice(0, MAX_ROWS);
   const { shown, left } = fitting(columns.slice(0, MAX_COLUMNS), listed);
+  const tooLong = new Set(
+    listed.filter(({ name, labels }) => withLabels(name, labels).length > left).map(({ name }) => name),
+  );
   const body = listed.map((row) => [
-    rowName(row, left),
+    tooLong.has(row.name) ? shortened(row, left) : withLabels(row.name, row.labels),
     ...shown.map((column) => row.cells.get(column) ?? ''),
   ]);
   const hidden = [
@@ -105,13 +108,11 @@ function withLabels(name: string, labels: Row['labels']): string {
     : `${name}{${labels.map(([key, value]) => `${key}="${value}"`).join(',')}}`;
 }
 
-/** Where the labels are too long their values alone, then both ends of that: -o json has all. */
-function rowName({ name, labels }: Row, width: number): string {
-  const whole = withLabels(name, labels);
-  if (whole.length <= width) return whole;
-  const short = labels.length === 0 ? name : `${name}{${labels.map(([, value]) => value).join(',')}}`;
+/** The values of its labels alone, or both ends of that: for all series of a metric alike; -o json has all. */
+function shortened({ name, labels }: Row, width: number): string {
+  const text = labels.length === 0 ? name : `${name}{${labels.map(([, value]) => value).join(',')}}`;
   const end = Math.floor((width - 3) / 2);
-  return short.length <= width ? short : `${short.slice(0, width - 3 - end)}...${short.slice(-end)}`;
+  return text.length <= width ? text : `${text.slice(0, width - 3 - end)}...${text.slice(-end)}`;
 }
 
 /** A counter as its rate, a histogram as its median and 95th percentile, a gauge as it is. */

@@ -78,8 +78,10 @@ describe('the table of a tick', () => {
     );
     const [, , ...alone] = tableFor([counterAt('a.example:8000', 'cancelled')]);
     assert.match(alone[0] ?? '', /^ {2}request_finish_total\{finished_reason="cancelled"\} +2\/s$/);
-    const beside = tableFor([counterAt('a.example:8000', 'cancelled'), ...Object.values(wide)]);
-    assert.match(beside[2] ?? '', /^ {2}request_finish_total\{cancelled\} +2\/s$/);
+    const counters = ['stop', 'cancelled'].map((reason) => counterAt('a.example:8000', reason));
+    const beside = tableFor([...counters, ...Object.values(wide)]);
+    assert.match(beside[2] ?? '', /^ {2}request_finish_total\{stop\} +2\/s$/);
+    assert.match(beside[3] ?? '', /^ {2}request_finish_total\{cancelled\} +2\/s$/);
   });
 
   test('what fits in no way keeps both ends', () => {
