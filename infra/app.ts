@@ -117,7 +117,8 @@ const TOKEN_EXAMPLE = '/team/dynatrace-token, or the ARN of a secret with #field
 const KEY = /^arn:aws[\w-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/;
 const KEY_EXAMPLE = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
 
-const OPTIONS = [
+/** Each has a line in docs/deploy.md. */
+export const CONTEXT_OPTIONS: readonly string[] = [
   'vpcId',
   'subnetIds',
   'securityGroupIds',
@@ -143,7 +144,7 @@ function spelling(option: string): string {
 
 /** CDK takes any key for context: `-c vpcID=...` would be a deployment without its VPC, and nobody would be told. */
 function refuseMisspelt(app: App): void {
-  const bySpelling = new Map(OPTIONS.map((option) => [spelling(option), option]));
+  const bySpelling = new Map(CONTEXT_OPTIONS.map((option) => [spelling(option), option]));
   for (const key of Object.keys(app.node.getAllContext() as Readonly<Record<string, unknown>>)) {
     const option = bySpelling.get(spelling(key));
     if (option !== undefined && option !== key) {
