@@ -121,7 +121,45 @@ const TOKEN_EXAMPLE = '/team/dynatrace-token, or the ARN of a secret with #field
 const KEY = /^arn:aws[\w-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/;
 const KEY_EXAMPLE = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
 
+/** Each has a line in docs/deploy.md. */
+export const CONTEXT_OPTIONS: readonly string[] = [
+  'vpcId',
+  'subnetIds',
+  'securityGroupIds',
+  'parameterPrefix',
+  'maxStaleness',
+  'secrets',
+  'secretsKey',
+  'apiToken',
+  'proxy',
+  'caBundle',
+  'encryptionKey',
+  'selfMetrics',
+  'alarmTopic',
+  'eksClusters',
+];
+
+/** An option as it is meant, however it is spelt: `vpcID`, `subnet-ids`, `securityGroupId`. */
+function spelling(option: string): string {
+  return option
+    .replace(/s(?=[A-Z_-]|$)/g, '')
+    .replace(/[_-]/g, '')
+    .toLowerCase();
+}
+
+/** CDK takes any key for context: `-c vpcID=...` would be a deployment without its VPC, and nobody would be told. */
+function refuseMisspelt(app: App): void {
+  const bySpelling = new Map(CONTEXT_OPTIONS.map((option) => [spelling(option), option]));
+  for (const key of Object.keys(app.node.getAllContext() as Readonly<Record<string, unknown>>)) {
+    const option = bySpelling.get(spelling(key));
+    if (option !== undefined && option !== key) {
+      throw new Error(`cannot use -c ${key}: there is no such option; write -c ${option}=...`);
+    }
+  }
+}
+
 function contextOptions(app: App): ContextOptions {
+  refuseMisspelt(app);
   const [vpcId, ...otherVpcIds] = idsOf(app, 'vpcId', /^vpc-[0-9a-z]+$/, 'vpc-0abc');
   const subnetIds = idsOf(app, 'subnetIds', /^subnet-[0-9a-z]+$/, 'subnet-0a,subnet-0b');
   const securityGroupIds = idsOf(app, 'securityGroupIds', /^sg-[0-9a-z]+$/, 'sg-0abc');

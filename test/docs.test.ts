@@ -1,8 +1,10 @@
 /** The documents say what the code says: options, codes, events, bounds. */
 import { strict as assert } from 'node:assert';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { MAX_PACKED_BYTES } from '../functions/adapters/packing.ts';
+import { EXPLAIN_OPTIONS } from '../functions/cli/explain-options.ts';
 import { RUN_OPTIONS } from '../functions/cli/run-options.ts';
 import { childOf, itemsOf, textOf } from '../functions/core/config/yaml-tree.ts';
 import { type YamlNode, readYaml } from '../functions/core/config/yaml.ts';
@@ -14,19 +16,52 @@ import {
   DEFAULT_TIMEOUT_MS,
 } from '../functions/core/targets.ts';
 import { MAX_SHARD_TARGETS } from '../functions/core/work.ts';
+import { CONTEXT_OPTIONS } from '../infra/app.ts';
 import { LIST_GROUP, SECRETS_GROUP } from '../infra/discovery.ts';
 
 const read = (file: string): string => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 const README = read('README.md');
 const WORDS = read('docs/words.md');
 
-test('the option table of the README is that of the code', () => {
-  const rows = RUN_OPTIONS.map(({ name, short, value, default: preset, about }) => {
+test('the option tables of docs/run.md are those of the code', () => {
+  const rows = [...RUN_OPTIONS, ...EXPLAIN_OPTIONS].map(({ name, short, value, default: preset, about }) => {
     const long = `--${name}${value === undefined ? '' : ` ${value.replace('|', '\\|')}`}`;
     return `| ${short === undefined ? '' : `\`-${short}\`, `}\`${long}\` | ${preset} | ${about} |`;
   });
-  const table = README.split('\n').filter((line) => /^\| (`-\w`, )?`--/.test(line));
+  const table = read('docs/run.md')
+    .split('\n')
+    .filter((line) => /^\| (`-\w`, )?`--/.test(line));
   assert.deepEqual(table, rows);
+});
+
+test('docs/deploy.md has the context options of the app, and no other', () => {
+  const table = read('docs/deploy.md').split('\n## ')[1] ?? '';
+  const rows = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, option]) => option);
+  assert.deepEqual(rows, CONTEXT_OPTIONS);
+});
+
+test('every link within the documents leads somewhere', () => {
+  const documents = [
+    'README.md',
+    'CHANGELOG.md',
+    'SECURITY.md',
+    ...readdirSync('docs').map((name) => `docs/${name}`),
+  ];
+  const slugs = (text: string) =>
+    [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+      title
+        .toLowerCase()
+        .replace(/[^\w -]/g, '')
+        .replaceAll(' ', '-'),
+    );
+  for (const document of documents) {
+    for (const [, link = ''] of read(document).matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
+      const [path = '', anchor] = link.split('#');
+      const file = path === '' ? document : join(dirname(document), path);
+      assert(existsSync(file), `${document} links to ${link}`);
+      if (anchor !== undefined) assert(slugs(read(file)).includes(anchor), `${document} links to ${link}`);
+    }
+  }
 });
 
 /** The members of a union of string literals in a source file. */

@@ -1,4 +1,5 @@
 /** `nim-to-dynatrace <command>`: one file per command. Answers with the exit code: 0 fine, 1 a finding, 2 wrong usage. */
+import { readFileSync } from 'node:fs';
 import { dashboard } from './dashboard.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
@@ -29,9 +30,19 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${usage()}\n`);
     return 0;
   }
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${version()}\n`);
+    return 0;
+  }
   const problem = name === undefined ? 'no command is given' : `${JSON.stringify(name)} is no command`;
   say(`cannot start: ${problem}; the commands are:\n${usage()}`);
   return 2;
+}
+
+/** Of the package: the clone's and the packed one's lie at the same distance. */
+function version(): string {
+  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(file) as { readonly version: string }).version;
 }
 
 function usage(): string {
@@ -41,6 +52,6 @@ function usage(): string {
     '',
     ...lines,
     '',
-    '`nim-to-dynatrace <command> --help` lists its options.',
+    '`nim-to-dynatrace <command> --help` lists its options, `--version` tells the release.',
   ].join('\n');
 }

@@ -1,5 +1,6 @@
-/** Options of a command: one table, which the reader, `--help` and the README's table all come from. */
+/** Options of a command: one table, which the reader, `--help` and the table of its document all come from. */
 import { parseArgs } from 'node:util';
+import { paragraph } from './rule-text.ts';
 
 export interface CliOption {
   readonly name: string;
@@ -49,11 +50,11 @@ function parseArgsOption({ short, value, multiple }: CliOption) {
   };
 }
 
-/** One line each, with its default. */
+/** Each with its default, as wide as a terminal. */
 export function optionLines(table: readonly CliOption[]): readonly string[] {
-  return table.map(({ name, short, value, default: preset, about }) => {
+  return table.flatMap(({ name, short, value, default: preset, about }) => {
     const left = `  ${short === undefined ? '   ' : `-${short},`} --${name}${value === undefined ? '' : ` ${value}`}`;
-    return `${left.padEnd(28)} ${about} (default: ${preset})`;
+    return paragraph(`${left.padEnd(28)} `, `${about} (default: ${preset})`.split(' '));
   });
 }
 

@@ -5,8 +5,12 @@ import { attributesOf } from './run-json.ts';
 import { SELF_PREFIX } from '../core/self-metrics.ts';
 import type { DecodedPoint } from './world/otlp-decoder.ts';
 
+/** What a terminal shows without breaking lines. */
+export const MAX_WIDTH = 100;
 const MAX_ROWS = 60;
 const MAX_COLUMNS = 4;
+/** What a name is given at least: instances that leave it less are not shown. */
+const MIN_NAME_WIDTH = 36;
 const OWN = new Set(['service.name', 'service.instance.id', 'server.address', 'server.port', 'url.scheme']);
 
 export function tableOf(
@@ -41,23 +45,30 @@ function ownLines({ length }: readonly DecodedPoint[]): readonly string[] {
 
 function received(points: readonly DecodedPoint[], title: string): readonly string[] {
   const columns: string[] = [];
-  const rows = new Map<string, Map<string, string>>();
+  const rows = new Map<string, Row>();
   for (const point of points) {
     const attributes = attributesOf(point);
     const column = attributes['service.instance.id'] ?? '';
     if (!columns.includes(column)) columns.push(column);
-    const name = rowName(point.name, attributes);
-    const row = rows.get(name) ?? new Map<string, string>();
-    rows.set(name, row.set(column, cell(point)));
+    const labels = labelsOf(attributes);
+    const key = withLabels(point.name, labels);
+    const row = rows.get(key) ?? { name: point.name, labels, cells: new Map<string, string>() };
+    row.cells.set(column, cell(point));
+    rows.set(key, row);
   }
   if (rows.size === 0) return [];
-  const shown = columns.slice(0, MAX_COLUMNS);
-  const body = [...rows]
-    .slice(0, MAX_ROWS)
-    .map(([name, row]) => [name, ...shown.map((column) => row.get(column) ?? '')]);
+  const listed = [...rows.values()].slice(0, MAX_ROWS);
+  const { shown, left } = fitting(columns.slice(0, MAX_COLUMNS), listed);
+  const tooLong = new Set(
+    listed.filter(({ name, labels }) => withLabels(name, labels).length > left).map(({ name }) => name),
+  );
+  const body = listed.map((row) => [
+    tooLong.has(row.name) ? shortened(row, left) : withLabels(row.name, row.labels),
+    ...shown.map((column) => row.cells.get(column) ?? ''),
+  ]);
   const hidden = [
     ...(rows.size > MAX_ROWS ? [`${rows.size - MAX_ROWS} more rows`] : []),
-    ...(columns.length > MAX_COLUMNS ? [`${columns.length - MAX_COLUMNS} more instances`] : []),
+    ...(columns.length > shown.length ? [`${columns.length - shown.length} more instances`] : []),
   ];
   return [
     ...aligned([[title, ...shown], ...body]),
@@ -65,11 +76,43 @@ function received(points: readonly DecodedPoint[], title: string): readonly stri
   ];
 }
 
-function rowName(name: string, attributes: Readonly<Record<string, string>>): string {
-  const labels = Object.entries(attributes).filter(([key]) => !OWN.has(key) && key !== 'model_name');
+interface Row {
+  readonly name: string;
+  readonly labels: readonly (readonly [string, string])[];
+  readonly cells: Map<string, string>;
+}
+
+/** As many of the instances as leave room for names, one at least, and the width that is left to these. */
+function fitting(
+  columns: readonly string[],
+  rows: readonly Row[],
+): { readonly shown: readonly string[]; readonly left: number } {
+  const shown: string[] = [];
+  let left = MAX_WIDTH - 2;
+  for (const column of columns) {
+    const width = 2 + Math.max(column.length, ...rows.map(({ cells }) => (cells.get(column) ?? '').length));
+    if (shown.length > 0 && left - width < MIN_NAME_WIDTH) break;
+    shown.push(column);
+    left -= width;
+  }
+  return { shown, left: Math.max(left, MIN_NAME_WIDTH) };
+}
+
+function labelsOf(attributes: Readonly<Record<string, string>>): Row['labels'] {
+  return Object.entries(attributes).filter(([key]) => !OWN.has(key) && key !== 'model_name');
+}
+
+function withLabels(name: string, labels: Row['labels']): string {
   return labels.length === 0
     ? name
     : `${name}{${labels.map(([key, value]) => `${key}="${value}"`).join(',')}}`;
+}
+
+/** The values of its labels alone, or both ends of that: for all series of a metric alike; -o json has all. */
+function shortened({ name, labels }: Row, width: number): string {
+  const text = labels.length === 0 ? name : `${name}{${labels.map(([, value]) => value).join(',')}}`;
+  const end = Math.floor((width - 3) / 2);
+  return text.length <= width ? text : `${text.slice(0, width - 3 - end)}...${text.slice(-end)}`;
 }
 
 /** A counter as its rate, a histogram as its median and 95th percentile, a gauge as it is. */
@@ -79,7 +122,8 @@ function cell(point: DecodedPoint): string {
   if (point.histogram === undefined) return `${number((point.value ?? NaN) / seconds)}/s`;
   const { count, bounds, buckets } = point.histogram;
   if (count === 0) return 'n 0';
-  return `n ${count}  p50 ${number(percentile(0.5, bounds, buckets))}  p95 ${number(percentile(0.95, bounds, buckets))}`;
+  const [p50, p95] = [0.5, 0.95].map((q) => rough(percentile(q, bounds, buckets)));
+  return `n ${count} p50 ${p50} p95 ${p95}`;
 }
 
 /** Linear within the bucket, as PromQL's histogram_quantile; the highest finite bound above it. */
@@ -132,6 +176,11 @@ function total(rows: readonly BookRow[]): BookRow {
 
 function figures({ truth, seen, delivered, pending }: BookRow): readonly string[] {
   return [truth, seen, delivered, pending, truth - seen].map(number);
+}
+
+/** Between two bounds nobody knows more. */
+function rough(value: number): string {
+  return String(Number(value.toPrecision(2)));
 }
 
 function number(value: number): string {

@@ -6,7 +6,7 @@ import { DASHBOARD_OPTIONS, readDashboardOptions } from '../../functions/cli/das
 import { buildDashboard } from '../../functions/core/dashboard/dashboard.ts';
 import { describeTiles } from '../../functions/core/dashboard/tiles.ts';
 import { serveDocuments } from '../adapters/documents-server.ts';
-import { type Ended, cli, startCli } from './harness.ts';
+import { type Ended, cli, startCli, unfolded } from './harness.ts';
 
 const TOKEN = 'dt0s16.PUBLIC.hunter2';
 const DEFAULTS = { variant: 'grail', histogramSuffix: '', promptPrice: '0', generationPrice: '0' } as const;
@@ -36,7 +36,7 @@ describe('printing', () => {
     const { code, stdout } = await cli('dashboard', '--help');
     assert.equal(code, 0);
     for (const { name, about } of DASHBOARD_OPTIONS)
-      assert(stdout.includes(`--${name}`) && stdout.includes(about));
+      assert(stdout.includes(`--${name}`) && unfolded(stdout).includes(about));
   });
 });
 

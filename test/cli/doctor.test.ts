@@ -11,7 +11,7 @@ import type { Check, Diagnosis, TargetDiagnosis } from '../../functions/core/doc
 import { MAX_SHARD_TARGETS } from '../../functions/core/work.ts';
 import { type Answer, PKI, closedPort, serveHttp } from '../adapters/local-servers.ts';
 import { fileOf } from './explained.ts';
-import { type Ended, cli, startCli, temporaryDirectory } from './harness.ts';
+import { type Ended, cli, startCli, temporaryDirectory, unfolded } from './harness.ts';
 
 const PUBLIC = 'ST2EY72KQINMH574WMNVI7YN';
 const SECRET = 'G3DFPBEJYMODIDAEX454M7YWBUVEFOWKPRVMWFASS64NFH52PX6BNDVFFM572RZM';
@@ -305,7 +305,7 @@ describe('options', () => {
     const { code, stdout } = await cli('doctor', '--help');
     assert.equal(code, 0);
     for (const { name, about } of DOCTOR_OPTIONS)
-      assert(stdout.includes(`--${name}`) && stdout.includes(about));
+      assert(stdout.includes(`--${name}`) && unfolded(stdout).includes(about));
     assert.match((await cli('--help')).stdout, /^ {2}doctor +check a NIM and Dynatrace/m);
   });
 });

@@ -8,7 +8,7 @@ import type { DYNATRACE_KEYS } from '../../functions/core/config/config-keys-dyn
 import { FAKE_AWS } from '../fakes/aws-json.ts';
 import { startSsm } from '../fakes/ssm.ts';
 import { PROMETHEUS, fileOf, jsonOf } from './explained.ts';
-import { cli, startCli, temporaryDirectory } from './harness.ts';
+import { cli, startCli, temporaryDirectory, unfolded } from './harness.ts';
 
 describe('targets', { concurrency: 2 }, () => {
   test('a Prometheus file: each step, what was dropped and by which rule', async (context) => {
@@ -303,7 +303,7 @@ describe('options that are wrong: each names what to write instead', () => {
     const { code, stdout, stderr } = await cli('explain', '--help');
     assert.deepEqual([code, stdout, stderr], [0, `${explainHelp()}\n`, '']);
     for (const { name, about } of EXPLAIN_OPTIONS)
-      assert(stdout.includes(`--${name}`) && stdout.includes(about));
+      assert(stdout.includes(`--${name}`) && unfolded(stdout).includes(about));
   });
 
   test('nothing named: exit code 2', async () => {

@@ -27,6 +27,11 @@ export interface Cli {
   readonly ended: Promise<Ended>;
 }
 
+/** The text as it was before it was broken into lines. */
+export function unfolded(text: string): string {
+  return text.replace(/\s+/g, ' ');
+}
+
 /** One line of `-o json`, as the options say. */
 export interface JsonPoint {
   readonly tick: string;

@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { IMPORT_OPTIONS, importHelp, readImportOptions } from '../../functions/cli/import-options.ts';
+import { unfolded } from './harness.ts';
 
 test('the option table of docs/targets.md is that of the code', () => {
   const rows = IMPORT_OPTIONS.map(({ name, short, value, default: preset, about }) => {
@@ -17,8 +18,9 @@ test('the option table of docs/targets.md is that of the code', () => {
 });
 
 test('--help has every option with its default', () => {
+  const help = unfolded(importHelp());
   for (const { name, about, default: preset } of IMPORT_OPTIONS) {
-    assert(importHelp().includes(`--${name}`) && importHelp().includes(`${about} (default: ${preset})`));
+    assert(help.includes(`--${name}`) && help.includes(`${about} (default: ${preset})`));
   }
 });
 

@@ -167,6 +167,19 @@ describe('commands', { concurrency: 2 }, () => {
     assert(stored.every(({ name }) => name.startsWith('/team/nim/')));
   });
 
+  test('--set of a name that is not in the file: exit code 1, and the rest is printed', async (context) => {
+    const file = await fileWith(context, REFERENCE, 'collector.yaml');
+    const { code, stdout, stderr } = await cli('import', file, '--set', 'NIM_HOST=10.0.1.17');
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^cannot use --set NIM_HOST: the file has neither \$\{env:NIM_HOST\} nor <NIM_HOST>; check the name$/m,
+    );
+    assert.match(stderr, /run again with --set 'NIM-endpoint=HOST'/);
+    assert.match(stdout, /targets\/nim-metrics/);
+    assert.doesNotMatch(stderr, /10\.0\.1\.17/);
+  });
+
   test('what does not carry over: named by line, exit code 1, the rest is printed', async (context) => {
     const { code, stdout, stderr } = await cli('import', await fileWith(context, TWO_RECEIVERS));
     assert.equal(code, 1);

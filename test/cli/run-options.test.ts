@@ -10,7 +10,7 @@ import {
   runHelp,
 } from '../../functions/cli/run-options.ts';
 import { MAX_SHARD_TARGETS } from '../../functions/core/work.ts';
-import { cli, targetArgs } from './harness.ts';
+import { cli, targetArgs, unfolded } from './harness.ts';
 
 function settingsOf(...args: readonly string[]): RunSettings {
   const read = readRunOptions(args);
@@ -146,13 +146,17 @@ describe('options that are wrong: each names what to write instead', () => {
   });
 });
 
-test('help is the table of options, each with its default, in lines of its own', () => {
+test('help is the table of options, each with its default, in lines of its own and 100 columns', () => {
   const help = runHelp();
-  for (const { name, short, default: preset, about } of RUN_OPTIONS) {
-    const line = help.split('\n').find((text) => text.includes(`--${name}`)) ?? '';
-    assert(line.includes(about) && line.endsWith(`(default: ${preset})`), line);
-    if (short !== undefined) assert(line.trim().startsWith(`-${short},`), line);
+  const table = help.slice(help.indexOf('\n      --'), help.indexOf('Exit code'));
+  const entries = table.split(/\n(?= {2}-| {6}--)/).slice(1);
+  assert.equal(entries.length, RUN_OPTIONS.length);
+  for (const [i, { name, short, default: preset, about }] of RUN_OPTIONS.entries()) {
+    const entry = unfolded(entries[i] ?? '').trim();
+    assert(entry.includes(`--${name}`) && entry.endsWith(`${about} (default: ${preset})`), entry);
+    if (short !== undefined) assert(entry.startsWith(`-${short},`), entry);
   }
+  assert(table.split('\n').every(({ length }) => length <= 100));
 });
 
 describe('the process', { concurrency: 2 }, () => {

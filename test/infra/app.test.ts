@@ -242,6 +242,9 @@ describe('context options', () => {
     [{ proxy: 'http://user:word@proxy' }, /cannot use proxy: it holds a user or password/],
     [{ caBundle: 'none.pem' }, /cannot use -c caBundle=none.pem: the file cannot be read; check its path/],
     [{ caBundle: 'package.json' }, /cannot use caBundle: it is not the text of certificates in PEM/],
+    [{ vpcID: 'vpc-0abc' }, /cannot use -c vpcID: there is no such option; write -c vpcId=/],
+    [{ 'subnet-id': 'subnet-0a' }, /cannot use -c subnet-id: there is no such option; write -c subnetIds=/],
+    [{ secretKey: KEY }, /cannot use -c secretKey: there is no such option; write -c secretsKey=/],
     [{ selfMetrics: 'false' }, /cannot use -c selfMetrics=false: it is no switch; write selfMetrics=off/],
   ];
   for (const [options, message] of refused) {
@@ -249,6 +252,10 @@ describe('context options', () => {
       assert.throws(() => appWith(options), message);
     });
   }
+
+  test('context that is not meant for this app is left alone', () => {
+    assert.doesNotThrow(() => appWith({ 'availability-zones:account=1:region=x': ['a'], team: 'ml' }));
+  });
 
   test('a secret that was pasted where its name belongs is not repeated', () => {
     assert.throws(

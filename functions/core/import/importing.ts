@@ -66,7 +66,19 @@ export interface Imported {
 export function importConfiguration(text: string, options: ImportOptions): Imported {
   const findings = createFindings();
   const imported = importText(text, options, findings);
+  for (const name of options.given.keys()) {
+    if (!refersTo(text, name))
+      findings.problem(
+        undefined,
+        `cannot use --set ${name}: the file has neither \${env:${name}} nor <${name}>; check the name`,
+      );
+  }
   return { ...imported, problems: findings.problems, notes: findings.notes };
+}
+
+/** A value for a name that is not there is a misspelt name, and what it was meant for stays open. */
+function refersTo(text: string, name: string): boolean {
+  return [`<${name}>`, `env:${name}`, `{${name}`, `$${name}`].some((reference) => text.includes(reference));
 }
 
 const NO_JOBS =
