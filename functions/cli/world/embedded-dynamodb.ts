@@ -1,4 +1,6 @@
+import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { dirname, resolve } from 'node:path';
 import dynalite from 'dynalite';
 import { listen } from './loopback.ts';
 
@@ -30,8 +32,10 @@ export async function startEmbeddedDynamodb(
  */
 async function recover(path: string): Promise<void> {
   const { Level } = createRequire(import.meta.resolve('dynalite'))('level') as LevelModule;
-  const store = new Level(path, { valueEncoding: 'json' });
   try {
+    // Before the store is made, which would begin to open it.
+    await makeDirectory(resolve(path));
+    const store = new Level(path, { valueEncoding: 'json' });
     await store.open();
     for await (const [key, table] of store.iterator(TABLES)) {
       if ((table as { TableStatus?: unknown }).TableStatus === 'CREATING') await store.del(key);
@@ -41,6 +45,20 @@ async function recover(path: string): Promise<void> {
     const reason = ((cause as Error).cause ?? cause) as Error;
     const remedy = 'end the other process that uses it, or choose another directory';
     throw new Error(`cannot open the store in ${path}: ${reason.message}; ${remedy}`, { cause });
+  }
+}
+
+/** Node's own recursive one never ends where a parent is there and takes no directory, as /proc. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || parent === path) throw error;
+    await makeDirectory(parent);
+    await mkdir(path);
   }
 }
 

@@ -68,7 +68,8 @@ function withoutAccount(node: YamlMapping, instead: string, { findings }: Contex
 
 /** The API server as its own pods name it. */
 const WITHIN = /^(?:https?:\/\/kubernetes(?:\.default(?:\.svc(?:\.cluster\.local)?)?)?(?::\d+)?\/?)?$/;
-const CLUSTER = 'CLUSTER';
+/** The name under `--set`. */
+export const CLUSTER = 'CLUSTER';
 
 /** `eks://` and what `--set CLUSTER=...` gives, which may be the URL of another API server, too. */
 function withCluster(entry: YamlMapping, { findings, given }: Context): YamlMapping {

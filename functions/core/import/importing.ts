@@ -18,7 +18,7 @@ import type { Finding, Findings } from '../config/findings.ts';
 import { withPlaceholders } from './addresses.ts';
 import { configOf, isCollector, readCollector } from './collector.ts';
 import type { StoringCommand } from './commands.ts';
-import { withDiscoveries } from './discoveries.ts';
+import { CLUSTER, withDiscoveries } from './discoveries.ts';
 import { documentsOf, textsOfJob } from './documents.ts';
 import type { ImportedDocument, Job } from './documents.ts';
 import { describeOpen, expandReferences, outsideOf } from './environment.ts';
@@ -67,7 +67,7 @@ export function importConfiguration(text: string, options: ImportOptions): Impor
   const findings = createFindings();
   const imported = importText(text, options, findings);
   for (const name of options.given.keys()) {
-    if (!refersTo(text, name))
+    if (!refersTo(text, name) && !(name === CLUSTER && text.includes('kubernetes_sd_configs')))
       findings.problem(
         undefined,
         `cannot use --set ${name}: the file has neither \${env:${name}} nor <${name}>; check the name`,

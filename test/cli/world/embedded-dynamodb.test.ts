@@ -96,6 +96,17 @@ describe('embedded DynamoDB', () => {
     assert.equal(Item?.['version']?.N, '1');
   });
 
+  test('parents are made, too; where a parent takes no directory, that is told at once', async (t) => {
+    const path = join(await directory(t), 'a', 'b');
+    await (await startEmbeddedDynamodb({ path })).close();
+    // Of Linux; elsewhere it is a directory that is not there, and may be made.
+    if (process.platform === 'linux')
+      await assert.rejects(
+        startEmbeddedDynamodb({ path: '/proc/nim/state' }),
+        /^Error: cannot open the store in /,
+      );
+  });
+
   test('a directory in use, or one that cannot be, is an error that names it', async (t) => {
     const path = await directory(t);
     const dynamodb = await startEmbeddedDynamodb({ path });
