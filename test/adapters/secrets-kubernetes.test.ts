@@ -20,7 +20,7 @@ import { assertFailure, assertPage, soon, PAGE } from './scraping.ts';
 
 const PODS = '/api/v1/pods';
 const SECRET = '/api/v1/namespaces/nim/secrets/llm';
-const CONFIG_MAP = '/api/v1/namespaces/nim/configmaps/root';
+const CONFIG_MAP = '/api/v1/namespaces/nim/configmaps/trust';
 const TOKEN = 'eks://prod/secret/nim/llm/token';
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
@@ -59,11 +59,11 @@ describe('reading', () => {
     world.objects[SECRET] = { data: { token: base64('planted ü\n'), other: base64('x') } };
     world.objects[CONFIG_MAP] = { data: { 'ca.crt': PKI.ca, token: base64('as it is') } };
     assert.deepEqual(await read(TOKEN), { code: 'read', value: 'planted ü' });
-    assert.deepEqual(await read('eks://prod/configmap/nim/root/ca.crt'), {
+    assert.deepEqual(await read('eks://prod/configmap/nim/trust/ca.crt'), {
       code: 'read',
       value: PKI.ca.trim(),
     });
-    assert.deepEqual(await read('eks://prod/configmap/nim/root/token'), {
+    assert.deepEqual(await read('eks://prod/configmap/nim/trust/token'), {
       code: 'read',
       value: base64('as it is'),
     });
@@ -249,7 +249,7 @@ relabel_configs:
   }
 
   const TLS = {
-    'tls.ca.crt': 'configmap:nim:root:ca.crt',
+    'tls.ca.crt': 'configmap:nim:trust:ca.crt',
     'tls.crt': 'secret:nim:llm:tls.crt',
     'tls.key': 'secret:nim:llm:tls.key',
   };

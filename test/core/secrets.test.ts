@@ -28,11 +28,11 @@ describe('a reference', () => {
       },
     ],
     [
-      'eks://prod_1/configmap/nim/root/CA_1',
+      'eks://prod_1/configmap/nim/trust/CA_1',
       {
         store: 'kubernetes',
-        id: 'eks://prod_1/configmap/nim/root/CA_1',
-        object: { cluster: 'prod_1', kind: 'configmap', namespace: 'nim', name: 'root', field: 'CA_1' },
+        id: 'eks://prod_1/configmap/nim/trust/CA_1',
+        object: { cluster: 'prod_1', kind: 'configmap', namespace: 'nim', name: 'trust', field: 'CA_1' },
       },
     ],
   ];

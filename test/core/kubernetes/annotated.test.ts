@@ -213,7 +213,7 @@ describe('credentials and certificates', () => {
   test('travel as references to the cluster, never as values', () => {
     assert.deepEqual(
       settingsOf({
-        'tls.ca.crt': 'configmap:shared:root:ca.crt',
+        'tls.ca.crt': 'configmap:shared:trust:ca.crt',
         'tls.crt': 'secret:nim:client:tls.crt',
         'tls.key': 'secret:nim:client:tls.key',
         'http.auth.basic.username': 'secret:nim:basic:user',
@@ -221,7 +221,7 @@ describe('credentials and certificates', () => {
       }),
       {
         tlsConfig: {
-          ca: { secret: 'eks://prod/configmap/shared/root/ca.crt' },
+          ca: { secret: 'eks://prod/configmap/shared/trust/ca.crt' },
           cert: { secret: 'eks://prod/secret/nim/client/tls.crt' },
           key: { secret: 'eks://prod/secret/nim/client/tls.key' },
           insecureSkipVerify: false,

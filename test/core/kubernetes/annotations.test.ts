@@ -107,8 +107,8 @@ describe('references', () => {
       assert.deepEqual(read({ [key]: 'secret:nim:llm-tls:ca.crt' }).references, {
         [key]: { kind: 'secret', namespace: 'nim', name: 'llm-tls', field: 'ca.crt' },
       });
-      assert.deepEqual(read({ [key]: 'configmap:nim:root:ca_1' }).references, {
-        [key]: { kind: 'configmap', namespace: 'nim', name: 'root', field: 'ca_1' },
+      assert.deepEqual(read({ [key]: 'configmap:nim:trust:ca_1' }).references, {
+        [key]: { kind: 'configmap', namespace: 'nim', name: 'trust', field: 'ca_1' },
       });
     });
   }
