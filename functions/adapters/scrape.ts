@@ -117,17 +117,18 @@ function neitherPath(target: Target, answers: readonly Elsewhere[]): Failure {
       ? `${DEFAULT_PATH} and ${FALLBACK_PATH} both answered ${one?.answer}`
       : `${DEFAULT_PATH} answered ${one?.answer}, and ${FALLBACK_PATH} ${other?.answer}`;
   const refusal = answers.map(({ alone }) => alone).find((alone) => 'isUnauthorized' in alone);
-  const remedy = 'check the port, or write metrics_path: with the path of its page';
+  const otherwise = 'check the port, or write metrics_path: with the path of its page';
   const failed = failure(
     'status',
     pageUrl(target, ''),
     cause,
-    refusal === undefined ? remedy : `${remedy}${AUTHORIZATION}`,
+    refusal === undefined ? otherwise : `${AUTHORIZATION}${otherwise}`,
   );
   return { ...failed, isUnauthorized: refusal !== undefined };
 }
 
-const AUTHORIZATION = ', and authorization if it asks for credentials';
+const AUTHORIZATION =
+  'check authorization, for something there asks for credentials; if it is none of yours, ';
 
 function remember(onFallback: Set<string>, key: string, isFallback: boolean): void {
   onFallback.delete(key);

@@ -102,7 +102,7 @@ describe('without a configured path', () => {
     const server = await serveHttp(t, only({ '/v1/metrics': refuse }));
     const result = await openScrape(t)(target(server.address, { path: '' }), soon());
     const both =
-      /: \/v1\/metrics answered status 401, and \/metrics status 404; .*write metrics_path: .*authorization/;
+      /: \/v1\/metrics answered status 401, and \/metrics status 404; check authorization, .*, check the port, or write metrics_path: /;
     assertFailure(result, 'status', both);
   });
 

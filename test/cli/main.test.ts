@@ -32,7 +32,8 @@ describe('no command', { concurrency: 2 }, () => {
     ] as const) {
       const { code, stdout, stderr } = await cli(...args);
       assert.deepEqual([code, stdout], [2, '']);
-      assert(stderr.startsWith(`cannot start: ${cause}; the commands are:\n`));
+      assert(stderr.startsWith(`cannot start: ${cause}; the commands are:\n`), stderr);
+      assert.match(stderr, /\n {2}run /);
     }
   });
 });

@@ -170,18 +170,6 @@ describe('the process', { concurrency: 2 }, () => {
     assert.deepEqual([code, stdout, stderr], [0, `${runHelp()}\n`, '']);
   });
 
-  test('an unknown or missing command names the known ones on standard error, exit code 2', async () => {
-    for (const [args, cause] of [
-      [[], 'no command is given'],
-      [['toString'], '"toString" is no command'],
-    ] as const) {
-      const { code, stdout, stderr } = await cli(...args);
-      assert.deepEqual([code, stdout], [2, '']);
-      assert(stderr.startsWith(`cannot start: ${cause}; the commands are:\n`), stderr);
-      assert.match(stderr, /\n {2}run /);
-    }
-  });
-
   test('a wrong option is one line on standard error, exit code 2', async () => {
     const { code, stdout, stderr } = await cli('run', ...targetArgs(addresses(MAX_SHARD_TARGETS + 1)));
     assert.deepEqual([code, stdout], [2, '']);

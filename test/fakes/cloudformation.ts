@@ -1,7 +1,7 @@
 /** CloudFormation on the wire, as far as a stack's outputs go: form-encoded requests, XML answers. */
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { listen } from '../../functions/cli/world/loopback.ts';
 
 export interface FakeCloudFormation {
   readonly endpoint: string;
@@ -36,16 +36,8 @@ export async function startCloudFormation(
       return response.end(stackXml(name, outputs));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    calls,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  const { port, close } = await listen(server, 0);
+  return { endpoint: `http://127.0.0.1:${port}`, calls, close };
 }
 
 const NAMESPACE = 'xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"';

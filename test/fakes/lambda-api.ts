@@ -1,7 +1,7 @@
 /** Lambda's own API on the wire, as far as a direct invocation goes. */
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { listen } from '../../functions/cli/world/loopback.ts';
 
 /** What becomes of one invocation. */
 export type Outcome =
@@ -45,14 +45,6 @@ export async function startLambdaApi(functions: Functions): Promise<FakeLambdaAp
         return response.end(JSON.stringify(outcome.answer ?? null));
       });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    calls,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  const { port, close } = await listen(server, 0);
+  return { endpoint: `http://127.0.0.1:${port}`, calls, close };
 }
